@@ -1,0 +1,58 @@
+"""What the players are: generators, critics and autoencoders, one architecture a file."""
+
+from saddle.networks.autoencoder import (
+    Autoencoder,
+    BEGANAutoencoder,
+    BEGANDecoder,
+    BEGANEncoder,
+    ConvAutoencoder,
+    ConvDecoder,
+    ConvEncoder,
+    MLPAutoencoder,
+)
+from saddle.networks.cgan_mlp import CGANCritic, CGANGenerator
+from saddle.networks.condition import LabelDotCritic, LabelledCritic, LabelledGenerator
+from saddle.networks.dcgan import DCGANCritic, DCGANGenerator
+from saddle.networks.instance_noise import InstanceNoise
+from saddle.networks.layers import normal_weights
+from saddle.networks.maxout import GoodfellowGenerator, Maxout, MaxoutCritic
+from saddle.networks.mlp import MLPCritic, MLPGenerator
+from saddle.networks.normalise import NORMS
+from saddle.networks.resample import Down2, Up2
+from saddle.networks.residual import R3GANCritic, R3GANGenerator
+from saddle.networks.vae import GaussianEncoder, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+
+__all__ = [
+    "NORMS",
+    "Autoencoder",
+    "BEGANAutoencoder",
+    "BEGANDecoder",
+    "BEGANEncoder",
+    "CGANCritic",
+    "CGANGenerator",
+    "ConvAutoencoder",
+    "ConvDecoder",
+    "ConvEncoder",
+    "DCGANCritic",
+    "DCGANGenerator",
+    "Down2",
+    "GaussianEncoder",
+    "GoodfellowGenerator",
+    "InstanceNoise",
+    "LabelDotCritic",
+    "LabelledCritic",
+    "LabelledGenerator",
+    "MLPAutoencoder",
+    "MLPCritic",
+    "MLPGenerator",
+    "Maxout",
+    "MaxoutCritic",
+    "R3GANCritic",
+    "R3GANGenerator",
+    "Up2",
+    "conv_decoder",
+    "conv_encoder",
+    "mlp_decoder",
+    "mlp_encoder",
+    "normal_weights",
+]
