@@ -18,6 +18,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from saddle.config import choose
+from saddle.networks.edges import EntryConv, ExitConv
 from saddle.networks.layers import channels_last, halvings, normal_weights
 from saddle.networks.normalise import NORMS
 
@@ -72,7 +73,7 @@ class DCGANGenerator(nn.Module):
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]  # (G1)
             layers += [make_norm(outputs), nn.ReLU(inplace=True)]  # (G2) (G4)
         self.body = nn.Sequential(*layers)  # (N, width, size / 2, size / 2)
-        self.to_image = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=bias)  # (G2) not at the output
+        self.to_image = ExitConv(width, channels, bias=bias)  # (G1) (G2) not at the output
         normal_weights(self)
         channels_last(self)
 
@@ -105,7 +106,7 @@ class DCGANCritic(nn.Module):
         make_norm = choose(norm, NORMS, "norm")
         bias = norm == "none"  # a norm has a bias of its own
         widths = [width * 2**k for k in range(halvings(size))]
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=bias)]  # (G1)
+        layers: list[nn.Module] = [EntryConv(channels, width, bias=bias)]  # (G1)
         layers += [nn.LeakyReLU(0.2, inplace=True)]  # (G5); (G2) not at the input
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]  # (G1)
