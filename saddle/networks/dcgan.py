@@ -22,7 +22,7 @@ from saddle.networks.edges import EntryConv, ExitConv
 from saddle.networks.layers import channels_last, halvings, normal_weights
 from saddle.networks.normalise import NORMS
 
-__all__ = ["DCGANCritic", "DCGANGenerator", "Project"]
+__all__ = ["DCGANCritic", "DCGANGenerator", "Project", "ToLogit"]
 
 
 class Project(nn.Module):
@@ -40,6 +40,18 @@ class Project(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         h: Tensor = self.linear(z).view(len(z), self.side, self.side, self.channels)
         return h.permute(0, 3, 1, 2)  # (N, channels, side, side)
+
+
+class ToLogit(nn.Module):
+    """map (N, channels, side, side) -> logits (N,): a convolution as large as the map, as one matrix product."""
+
+    def __init__(self, channels: int, side: int = 4, bias: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(side * side * channels, 1, bias=bias)
+
+    def forward(self, h: Tensor) -> Tensor:
+        logits: Tensor = self.linear(h.permute(0, 2, 3, 1).flatten(1))  # (N, 1); no copy of a channels-last map
+        return logits.squeeze(1)  # (N,)
 
 
 class DCGANGenerator(nn.Module):
@@ -112,10 +124,10 @@ class DCGANCritic(nn.Module):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]  # (G1)
             layers += [make_norm(outputs), nn.LeakyReLU(0.2, inplace=True)]  # (G2) (G5)
         self.body = nn.Sequential(*layers)  # (N, widths[-1], 4, 4)
-        self.to_logit = nn.Conv2d(widths[-1], 1, 4, bias=bias)  # (G3)
+        self.to_logit = ToLogit(widths[-1], bias=bias)  # (G3) no hidden layer is fully connected
         normal_weights(self)
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.to_logit(self.body(x))  # (N, 1, 1, 1)
-        return logits.flatten()  # (N,)
+        logits: Tensor = self.to_logit(self.body(x))
+        return logits  # (N,)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from saddle.networks import NORMS, DCGANCritic, DCGANGenerator
-from saddle.networks.dcgan import Project
+from saddle.networks.dcgan import Project, ToLogit
 
 SIZES = [16, 32, 64, 128]
 
@@ -72,7 +72,7 @@ def test_critics_without_batch_norm_score_a_sample_alone_as_in_company(norm):
 def test_batch_norm_couples_the_samples():
     critic, x = DCGANCritic(16, 3, 4, "batch"), torch.randn(4, 3, 16, 16)
     with torch.no_grad():
-        critic.to_logit.weight.mul_(1000)
+        critic.to_logit.linear.weight.mul_(1000)
     assert not torch.allclose(critic(x)[:1], critic(x[:1]), rtol=1e-2)
 
 
@@ -115,3 +115,9 @@ def test_other_sizes_are_refused_with_advice(size, build):
 def test_unknown_norm_is_refused():
     with pytest.raises(ValueError, match=r"no norm is called 'bach'\. Did you mean 'batch'"):
         DCGANCritic(16, 1, norm="bach")
+
+
+def test_the_logit_is_the_convolution_with_a_kernel_as_large_as_the_map():
+    to_logit, h = ToLogit(channels=3), torch.randn(2, 3, 4, 4)
+    weight = to_logit.linear.weight.view(1, 4, 4, 3).permute(0, 3, 1, 2)  # (1, C, 4, 4)
+    torch.testing.assert_close(to_logit(h), F.conv2d(h, weight).flatten())
