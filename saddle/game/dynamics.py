@@ -150,12 +150,17 @@ def gradient(game: Game, move: Move, batch: Batch, create_graph: bool = False) -
 def apply(player: Player, grads: Gradient) -> None:
     """Step the player's optimiser by these gradients, then project. Parameters with None stay bit for bit."""
     for p, g in zip(player.parameters, grads, strict=True):
-        p.grad = None if g is None else g.detach()
+        p.grad = None if g is None else _laid_out_like(p, g.detach())
     player.optimizer.step()
     for p in player.parameters:
         p.grad = None
     if player.project is not None:
         player.project(player.module)
+
+
+def _laid_out_like(p: Tensor, g: Tensor) -> Tensor:
+    """The gradient in its parameter's memory layout, on which fused optimisers rely and ``autograd.grad`` does not."""
+    return g if g.stride() == p.stride() else torch.empty_like(p).copy_(g)
 
 
 def _evaluate(game: Game, move: Move, batch: Batch) -> Terms:

@@ -68,6 +68,27 @@ def test_the_gradient_is_that_of_the_sum_of_terms():
     assert float(terms["gradient"]) == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_step_does_not_depend_on_the_memory_layout_of_weight_or_gradient():
+    """A fused optimiser walks weight and gradient in step through memory; `autograd.grad` returns either layout."""
+    weight, g = torch.randn(6, 4, 3, 3), torch.randn(6, 4, 3, 3)
+    ends = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for grad_layout in (torch.contiguous_format, torch.channels_last):
+            net = nn.Conv2d(4, 6, 3, bias=False)
+            net.weight.data = weight.clone(memory_format=layout)
+            player = Player("D", net, make_optimizer("adam", net, lr=0.1))
+            for _ in range(3):
+                apply(player, [g.clone(memory_format=grad_layout)])
+            ends.append(net.weight.detach())
+    reference = nn.Parameter(weight.clone())
+    plain = torch.optim.Adam([reference], lr=0.1, betas=(0.5, 0.999), foreach=False)
+    for _ in range(3):
+        reference.grad = g.clone()
+        plain.step()
+    for end in ends:
+        torch.testing.assert_close(end, reference.detach())
+
+
 def test_the_critic_steps_k_times_on_new_batches_and_the_generator_looks_at_the_last():
     game = linear_game(repeats=3)
     seen = []
