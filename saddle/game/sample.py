@@ -9,7 +9,9 @@ from torch import Tensor
 from saddle.config import require
 from saddle.game.game import Game, Nets, Sampler
 
-__all__ = ["at_rest", "generate", "latents", "reconstruct", "sample", "score"]
+Look = Callable[[Nets, Tensor, Tensor | None], Tensor]
+
+__all__ = ["as_in_training", "at_rest", "generate", "latents", "reconstruct", "sample", "score"]
 
 
 @contextmanager
@@ -25,6 +27,30 @@ def at_rest(game: Game, averaged: bool = True) -> Iterator[Nets]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def as_in_training(game: Game, seed: int = 0) -> Iterator[Nets]:
+    """The live networks by name as they are in training; their buffers and torch's random numbers come back after.
+
+    Batch normalisation's running statistics mix real and generated batches. With them in place of a batch's own, as at
+    rest, a critic's outputs can even change sides.
+    """
+    nets = game.nets()
+    modes = [(module, module.training) for net in nets.values() for module in net.modules()]
+    kept = [(buffer, buffer.clone()) for net in nets.values() for buffer in net.buffers()]
+    devices = [game.device] if game.device.type == "cuda" else []
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)  # dropout and instance noise draw from torch's own numbers
+            for net in nets.values():
+                net.train()
+            yield nets
+    finally:
+        for module, training in modes:
+            module.training = training
+        for buffer, old in kept:
+            buffer.copy_(old)
 
 
 def latents(game: Game, n: int, seed: int) -> Tensor:
@@ -55,8 +81,10 @@ def sample(
     return generate(game, z, y, averaged), y
 
 
-def score(game: Game, x: Tensor, y: Tensor | None = None, batch: int = 250) -> Tensor:
-    """The live critic's output (N,) for samples x, on the CPU.
+def score(game: Game, x: Tensor, y: Tensor | None = None, batch: int = 100) -> Tensor:
+    """The live critic's output (N,) for samples x of one kind, real or generated, on the CPU.
+
+    The critic is as in training, so that a batch is normalised by its own statistics: do not mix kinds in one call.
 
     Raises:
         ValueError: this game has no critic.
@@ -64,7 +92,8 @@ def score(game: Game, x: Tensor, y: Tensor | None = None, batch: int = 250) -> T
     rate = _sampler(game).score
     if rate is None:
         raise ValueError("critic=None: expected a game with a critic")
-    return _in_batches(game, rate, x, y, averaged=False, batch=batch)
+    with as_in_training(game) as nets:
+        return _pieces(game, nets, rate, x, y, batch)
 
 
 def reconstruct(game: Game, x: Tensor, batch: int = 250) -> Tensor:
@@ -87,15 +116,19 @@ def _sampler(game: Game) -> Sampler:
 
 def _in_batches(
     game: Game,
-    function: Callable[[Nets, Tensor, Tensor | None], Tensor],
+    function: Look,
     x: Tensor,
     y: Tensor | None,
     averaged: bool,
     batch: int,
 ) -> Tensor:
     with at_rest(game, averaged) as nets:
-        pieces = [
-            function(nets, x[i : i + batch].to(game.device), None if y is None else y[i : i + batch].to(game.device))
-            for i in range(0, len(x), batch)
-        ]
+        return _pieces(game, nets, function, x, y, batch)
+
+
+def _pieces(game: Game, nets: Nets, function: Look, x: Tensor, y: Tensor | None, batch: int) -> Tensor:
+    pieces = [
+        function(nets, x[i : i + batch].to(game.device), None if y is None else y[i : i + batch].to(game.device))
+        for i in range(0, len(x), batch)
+    ]
     return torch.cat([piece.float().cpu().contiguous() for piece in pieces])
