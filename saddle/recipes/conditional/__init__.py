@@ -1,0 +1,1 @@
+"""Games that are told what to make."""

@@ -1,0 +1,83 @@
+"""Conditional GAN: the label goes into both players, and samples can be asked for by label.
+
+Labels come with the real batch, for G as for D. Images are played with DCGAN's networks, y as a learned row beside z
+and as one-hot maps beside x; ``--network mlp`` takes the paper's perceptrons (z and y joined after a layer each, maxout
+critic, dropout in both). Points take plain perceptrons with one-hot columns. Differences from the paper: Adam in place
+of SGD with growing momentum, z normal in place of uniform.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from saddle.config import require
+from saddle.data.spec import Batch, Spec
+from saddle.game import Game, Nets, Terms
+from saddle.networks import CGANCritic, CGANGenerator, LabelledCritic, LabelledGenerator
+from saddle.objectives import minimax_critic, non_saturating_generator
+from saddle.recipes import common
+
+SOURCE = "Mirza, Osindero 2014, arXiv:1411.1784"
+
+
+@dataclass(frozen=True)
+class Config(common.Adversarial):
+    """Batch 100 as in the paper, and the length of a label's row."""
+
+    batch: int = 100
+    """Real samples per step of the critic."""
+    network: str = "auto"
+    """Networks: dcgan (images), mlp (for images the paper's), or auto: dcgan for images of 16 pixels up, else mlp."""
+    embedding: int = 16
+    """Numbers that a label becomes beside z, in the networks other than the paper's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(1 <= self.embedding <= common.MOST, "embedding", self.embedding, f"1 to {common.MOST}")
+
+
+SMALL = Config(batch=8, z_dim=8, width=8, hidden=16, embedding=4)
+
+
+def build(config: Config, spec: Spec) -> Game:
+    """The game on data of this shape, which must have labels."""
+    require(
+        spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
+    )
+    G, D = networks(config, spec)
+    D = common.noisy(config, D)
+    critic = common.smoothed(config, minimax_critic)
+
+    def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
+        fake = G(common.noise(batch, config.z_dim, rng), batch.y)
+        return critic(D(batch.x, batch.y), D(fake, batch.y))  # E[log D(x|y)] + E[log(1 - D(G(z|y)))]
+
+    def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
+        fake = G(common.noise(batch, config.z_dim, rng), batch.y)
+        return {"adversarial": non_saturating_generator(D(fake, batch.y))}
+
+    def score(nets: Nets, x: Tensor, y: Tensor | None) -> Tensor:
+        require(y is not None, "label", y, "the labels of the samples, which this critic judges them by")
+        return nets["D"](x, y)
+
+    return common.adversaries(
+        config,
+        G,
+        D,
+        critic_loss,
+        generator_loss,
+        score=score,
+        generate=lambda nets, z, y: nets["G"](z, y),
+        classes=spec.classes,
+    )
+
+
+def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """Generator of (z, y) and critic of (x, y)."""
+    if common.network_of(config, spec) == "mlp" and not spec.points:
+        return CGANGenerator(spec.classes, config.z_dim, spec.shape), CGANCritic(spec.classes, spec.shape)
+    with_label = replace(config, z_dim=config.z_dim + config.embedding)
+    G = LabelledGenerator(common.generator(with_label, spec), spec.classes, config.embedding)
+    D = common.critic(config, replace(spec, channels=spec.channels + spec.classes))
+    return G, LabelledCritic(D, spec.classes, spec.size)

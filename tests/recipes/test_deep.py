@@ -1,0 +1,73 @@
+"""R3GAN: its burn-in, and where it leads."""
+
+import pytest
+import torch
+
+from saddle.data import ring
+from saddle.data.spec import Spec
+from saddle.game import play, sample
+from saddle.recipes.deep import r3gan
+
+
+def test_the_burn_in_follows_a_cosine():
+    """lr, beta2, gamma and the average's half-life: their ends at 0 and at the end, their middle half way."""
+    config = r3gan.Config(
+        z_dim=4, width=8, lr_generator=4e-4, lr_critic=2e-4, lr_end=0.5, beta2=0.9, beta2_end=0.98,
+        gamma=2.0, gamma_end=1.0, ema_half_life=1000.0, burn_in=800,
+    )  # fmt: skip
+    game = r3gan.build(config, Spec(1, 8))
+    G, D = game["G"], game["D"]
+
+    def read(images):
+        for schedule in game.schedules:
+            schedule(images)
+        (g,), (d,) = G.optimizer.param_groups, D.optimizer.param_groups
+        return [
+            g["lr"],
+            d["lr"],
+            g["betas"][1],
+            d["betas"][1],
+            game.controls["control"].gamma.item(),
+            G.average.half_life,
+        ]
+
+    assert read(0) == pytest.approx([4e-4, 2e-4, 0.9, 0.9, 2.0, 0.0])
+    assert read(400) == pytest.approx([3e-4, 1.5e-4, 0.94, 0.94, 1.5, 500.0])
+    assert read(800) == pytest.approx([2e-4, 1e-4, 0.98, 0.98, 1.0, 1000.0])
+    assert read(5000) == read(800)
+    early = 1 - (1 - 2**-0.5) / 2  # (1 + cos(pi / 4)) / 2 at a quarter of the way
+    assert read(200)[4] == pytest.approx(1 + early)
+
+
+def test_without_a_half_life_there_is_no_average():
+    game = r3gan.build(r3gan.Config(z_dim=4, width=8, ema_half_life=0.0), Spec(1, 8))
+    for schedule in game.schedules:
+        schedule(0)
+    assert game["G"].average is None
+
+
+@pytest.mark.parametrize("spec, width, what", [(Spec(1, 24), 8, "size=24"), (Spec(1, 16), 12, "width=12")])
+def test_sizes_that_do_not_fit_are_named(spec, width, what):
+    with pytest.raises(ValueError, match=what):
+        r3gan.build(r3gan.Config(width=width), spec)
+
+
+@pytest.mark.parametrize("size, channels", [(8, 1), (16, 3), (64, 3)])
+def test_the_networks_fit_any_power_of_two(size, channels):
+    game = r3gan.build(r3gan.Config(z_dim=4, width=8), Spec(channels, size))
+    x, _ = sample(game, 2, seed=0)
+    assert x.shape == (2, channels, size, size)
+    assert game["D"].module(x).shape == (2,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_r3gan_finds_every_mode(seed):
+    """All of eight Gaussians in a ring hold a thirtieth of the samples or more within 0.4."""
+    data, config = ring(), r3gan.Config(z_dim=2)
+    torch.manual_seed(seed)
+    game = r3gan.build(config, data.spec).seed(seed)
+    for _ in play(game, data.draw(config.batch, seed), 1000):
+        pass
+    distance, mode = torch.cdist(sample(game, 2000, seed=1)[0], data.means.float()).min(1)
+    assert (torch.bincount(mode[distance < 0.4], minlength=8) > 2000 / 30).sum() == 8
