@@ -36,6 +36,7 @@ _DAMAGES = (
     KeyError,
     BadZipFile,
     zlib.error,
+    OverflowError,
     SyntaxError,
     TokenError,
     NotImplementedError,

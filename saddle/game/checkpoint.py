@@ -17,6 +17,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from saddle.config import require
+from saddle.game.dynamics import NonFinite
 from saddle.game.game import Game, Player
 
 __all__ = ["Damaged", "Mismatch", "newest", "read", "restore", "save", "saved", "state", "write"]
@@ -44,9 +45,13 @@ def save(game: Game, folder: Path, extra: Mapping[str, Tensor] | None = None, ke
     Returns:
         The file written.
     Raises:
+        NonFinite: a weight, an average or an optimiser's state is infinite or NaN; names it.
         OSError: the disk is full or the folder cannot be written; older checkpoints are untouched.
     """
     tensors, facts = state(game)
+    for name, value in tensors.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise NonFinite(f"round {game.round}: {name.replace('/', ' ')} is not finite, so it is not saved")
     tensors |= {f"extra/{name}": value for name, value in (extra or {}).items()}
     path = folder / f"round-{game.round:09d}.safetensors"
     write(path, tensors, facts)
@@ -116,7 +121,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     text = json.dumps(facts, sort_keys=True)
-    header = {"saddle": text, "sha256": _digest(plain, text)}
+    header = {"saddle": json.dumps({"facts": text, "sha256": _digest(plain, text)})}  # one key: its order is the file's
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
@@ -124,6 +129,9 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk does not say which file it has no room for
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -138,10 +146,11 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        facts = json.loads(header["saddle"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        signed = json.loads(header["saddle"])
+        facts = json.loads(signed["facts"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
-    if header.get("sha256") != _digest(tensors, header["saddle"]):
+    if signed.get("sha256") != _digest(tensors, signed["facts"]):
         raise Damaged(f"{path}: damaged, its contents do not match its checksum")
     require(facts.get("format") == FORMAT, "format", facts.get("format"), f"{FORMAT}, in {path}")
     return tensors, facts
@@ -175,14 +184,16 @@ def _optimizer_state(player: Player) -> tuple[Tensors, dict[str, Any]]:
         if not isinstance(value, Tensor)
     }
     groups = [{k: v for k, v in group.items() if k != "params"} for group in packed["param_groups"]]
-    return moments, {"groups": groups, "rest": rest}
+    return moments, {"kind": type(player.optimizer).__name__, "groups": groups, "rest": rest}
 
 
 def _restore_player(player: Player, tensors: Tensors, facts: dict[str, Any], path: Path) -> None:
     _load(player.module, f"{player.name}/module", tensors, path)
     if player.average is not None:
         _load(player.average.module, f"{player.name}/average", tensors, path)
-    kept = facts["optimizers"][player.name]
+    kept, kind = facts["optimizers"][player.name], type(player.optimizer).__name__
+    if kept["kind"] != kind:
+        raise Mismatch(f"{path}: holds the state of {kept['kind']} for {player.name}, this game has {kind}")
     for group, old in zip(player.optimizer.param_groups, kept["groups"], strict=True):
         group |= {k: tuple(v) if isinstance(v, list) else v for k, v in old.items()}
     parameters = player.parameters

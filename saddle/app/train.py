@@ -1,0 +1,274 @@
+"""``saddle train``: a recipe on a data set, into a run folder, until the time, the rounds or the images are up."""
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from saddle import __version__
+from saddle.app.options import TrainOptions, duration, parse_flags, spell_duration
+from saddle.app.runs import Run, next_free
+from saddle.config import choose, require
+
+if TYPE_CHECKING:
+    from saddle.data import Dataset
+    from saddle.game import Game
+
+__all__ = ["main"]
+
+FREE_ON_RESUME = {
+    "resume",
+    "out",
+    "budget",
+    "rounds",
+    "images",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "tensorboard",
+}
+"""Options that a resumed run may change: none of them touches a weight."""
+
+
+def main(argv: list[str]) -> int:
+    """Train, print what happened, and return the exit status: 0 when the target was reached, else 1."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    name, flags = (argv[0], argv[1:]) if not argv[0].startswith("-") else (_resumed_recipe(argv), argv)
+    plan, as_json = _plan(name, flags)
+    from saddle.app.session import Session
+
+    session = Session.prepare(plan, announce=_say)
+    outcome = session.train()
+    _say(outcome.words())
+    if as_json:
+        print(json.dumps(outcome.document(), indent=1))
+    return 0 if outcome.stopped in ("budget", "rounds", "images") else 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run that was asked for and found possible: nothing is written yet."""
+
+    recipe: str
+    """The recipe's name."""
+    module: ModuleType
+    """Its module."""
+    options: TrainOptions
+    """The run's options."""
+    settings: Any
+    """The recipe's ``Config``."""
+    data: "Dataset"
+    """What it trains on."""
+    device: str
+    """cpu, cuda or mps."""
+    resume: Run | None
+    """The run to continue, or None for a new one."""
+    folder: Path
+    """Where the run lies or will lie."""
+
+    def build(self) -> "Game":
+        """The game at its first round: the same seed gives the same weights."""
+        import torch
+
+        torch.manual_seed(self.options.seed)
+        game: Game = self.module.build(self.settings, self.data.spec).to(self.device)
+        game.autocast = torch.bfloat16 if self.options.precision == "bf16" else None
+        return game.seed(self.options.seed)
+
+    def config(self, threads: int) -> dict[str, Any]:
+        """What config.json says."""
+        import numpy
+        import torch
+
+        spec = self.data.spec
+        return {
+            "format": 1,
+            "recipe": self.recipe,
+            "settings": asdict(self.settings),
+            "options": asdict(replace(self.options, out=str(self.folder), resume=None)),
+            "data": asdict(spec)
+            | {"name": self.data.name, "count": len(self.data), "fingerprint": self.data.fingerprint},
+            "device": self.device,
+            "threads": threads,
+            "versions": {
+                "saddle": __version__,
+                "torch": torch.__version__,
+                "numpy": numpy.__version__,
+                "python": platform.python_version(),
+            },
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
+    from saddle.recipes import catalogue, find
+
+    module = find(name)
+    summary = next(entry["summary"] for entry in catalogue() if entry["name"] == name)
+    preset, flags = _preset(name, module, flags)
+    resumed = _resumed(flags)
+    require(not preset or resumed is None, "preset", "given", "none with --resume: a run keeps its settings")
+    stored = preset if resumed is None else _stored(resumed, name, module)
+    presets = "".join(f" --preset {preset} starts from other settings." for preset in getattr(module, "PRESETS", ()))
+    options, settings, other = parse_flags(f"saddle train {name}", summary + presets, flags, module.Config, stored)
+    here = options.resume is None or resumed is not None
+    require(here, "resume", options.resume, "none in a --config file; give it as a flag: --resume RUN")
+    options = replace(options, data=_whole_path(options.data))
+    if resumed is not None:
+        _refuse_changes(resumed, options, settings)
+        options = _remaining(resumed, options)
+    elif options.budget is None and options.rounds is None and options.images is None:
+        options = replace(options, budget="2m")
+    extra = not options.tensorboard or find_spec("tensorboard") is not None
+    require(extra, "tensorboard", True, "the extra of that name: pip install 'saddle-gan[tensorboard]'")
+    device = _device(options.device)
+    data = _load(options, module, resumed)
+    folder = Path(options.out) if options.out else next_free(Path("runs"))
+    if resumed is not None:
+        folder = resumed.folder
+    elif (folder / "config.json").exists():
+        raise ValueError(
+            f"out={folder}: holds a run already; --resume {folder} continues it, another --out starts anew"
+        )
+    return Plan(name, module, options, settings, data, device, resumed, folder), other["json"]
+
+
+def _preset(name: str, module: ModuleType, flags: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The settings that ``--preset NAME`` stands for, and the flags without it."""
+    known = getattr(module, "PRESETS", {})
+    for i, word in enumerate(flags):
+        if word == "--preset" or word.startswith("--preset="):
+            rest = [word.partition("=")[2]] if "=" in word else flags[i + 1 : i + 2]
+            left = flags[:i] + flags[i + (1 if "=" in word else 2) :]
+            require(bool(known), "preset", "".join(rest), f"a recipe with presets; {name} has none")
+            return asdict(choose("".join(rest), known, f"preset of {name}")), left
+    return {}, flags
+
+
+def _stored(run: Run, name: str, module: ModuleType) -> dict[str, Any]:
+    """What a resumed run's flags default to."""
+    recipe = run.config["recipe"]
+    require(recipe == name, "recipe", name, f"{recipe}, which {run.folder} trains")
+    stored = asdict(run.settings(TrainOptions, "options")) | asdict(run.settings(module.Config, "settings"))
+    return {key: value for key, value in stored.items() if key not in ("out", "resume", "budget", "rounds", "images")}
+
+
+def _whole_path(data: str) -> str:
+    """A path from the root, so that a run can be resumed from anywhere; names stay as they are."""
+    from saddle.data import names
+
+    path = Path(data).expanduser()
+    known = data in names() or not data or "\0" in data
+    return data if known or not path.exists() else str(path.absolute())
+
+
+def _load(options: TrainOptions, module: ModuleType, resumed: Run | None) -> "Dataset":
+    from saddle.app.progress import counting
+    from saddle.data import load
+
+    if resumed is not None:
+        kept = resumed.config["data"]
+        try:
+            data = load(options.data, kept["size"] or None, kept["channels"] if kept["size"] else None)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{error} (needed to resume {resumed.folder}, which is left as it was)") from error
+        if data.fingerprint != kept["fingerprint"]:
+            raise ValueError(f"data={options.data}: changed since {resumed.folder} began; the run is left as it was")
+        return data
+    with counting("reading images") as progress:
+        data = load(options.data, options.size, options.channels, progress=progress)
+        least = getattr(module, "MIN_SIZE", 1)
+        side = max(data.spec.size, least)
+        wanted = 1 << (side - 1).bit_length()  # the convolutional networks halve and double
+        if options.size is None and not data.spec.points and wanted != data.spec.size:
+            data = load(options.data, wanted, options.channels, progress=progress)
+    return data
+
+
+def _resumed(flags: list[str]) -> Run | None:
+    for i, word in enumerate(flags):
+        if word == "--resume" and i + 1 < len(flags):
+            return Run.open(flags[i + 1])
+        if word.startswith("--resume="):
+            return Run.open(word.partition("=")[2])
+    return None
+
+
+def _resumed_recipe(argv: list[str]) -> str:
+    run = _resumed(argv)
+    if run is None:
+        raise ValueError(f"recipe={argv[0]}: expected a recipe's name first (saddle list recipes), or --resume RUN")
+    return str(run.config["recipe"])
+
+
+def _refuse_changes(run: Run, options: TrainOptions, settings: Any) -> None:
+    for kept, now in ((run.config["settings"], asdict(settings)), (run.config["options"], asdict(options))):
+        for name, value in now.items():
+            if name not in FREE_ON_RESUME and json.loads(json.dumps(value)) != kept.get(name, value):
+                told = f"{run.folder} was trained with {name}={kept[name]}, and a resume keeps its settings"
+                raise ValueError(f"{name}={value}: {told}; leave it out, or start a new run")
+
+
+def _remaining(run: Run, options: TrainOptions) -> TrainOptions:
+    """Without a new target a resume goes on to the old one."""
+    if options.budget is None and options.rounds is None and options.images is None:
+        old = run.config["options"]
+        budget = old["budget"]
+        if budget is not None:
+            rows = run.log()
+            left = duration(budget) - (rows[-1]["seconds"] if rows else 0.0)
+            require(
+                left >= 1, "resume", run.folder, f"a run with time left ({budget} are up); add --budget or --rounds"
+            )
+            budget = spell_duration(left)
+        options = replace(options, budget=budget, rounds=old["rounds"], images=old["images"])
+    return options
+
+
+def _device(name: str) -> str:
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if there[device])
+    require(
+        there[name], "device", name, "a device of this machine: " + ", ".join(d for d, found in there.items() if found)
+    )
+    return name
+
+
+def _help() -> str:
+    from saddle.recipes import names
+
+    lines = [f"  {name:<10} {summary}" for name, summary in names().items()]
+    return "\n".join(
+        [
+            "usage: saddle train RECIPE [--data NAME|PATH] [--budget 10m | --rounds N | --images N] [...]",
+            "       saddle train --resume RUN",
+            "",
+            "Train a recipe into a run folder: config.json, log.jsonl, samples/, checkpoints/, report.html.",
+            "",
+            "recipes:",
+            *lines,
+            "",
+            "  saddle train RECIPE --help    all flags of a recipe",
+            "  saddle list data              data sets by name",
+        ]
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
