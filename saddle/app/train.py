@@ -132,6 +132,8 @@ def _plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
     device = _device(options.device)
     data = _load(options, module, resumed)
     folder = Path(options.out) if options.out else next_free(Path("runs"))
+    encoded = not any("\ud800" <= letter <= "\udfff" for letter in str(folder))  # safetensors opens no other path
+    require(encoded, "out", ascii(str(folder)), "a name in UTF-8")
     if resumed is not None:
         folder = resumed.folder
     elif (folder / "config.json").exists():

@@ -1,5 +1,6 @@
 """Flags, files of settings and command lines that are wrong in every way we can think of: see `refused` (conftest)."""
 
+import os
 import shlex
 from dataclasses import fields
 from pathlib import Path
@@ -75,6 +76,7 @@ for _device in ("null", "zero", "stdin", "full"):
 _flag("out", "/dev/null", "/dev/null")
 _flag("out", "/dev/null/x", "/dev/null")
 _flag("out", "x" * 300, "x" * 255)
+_flag("out", os.fsdecode(b"caf\xe9"), r"caf\udce9")
 
 OTHERS = {
     "began": ("gamma=2", "k_rate=0"),

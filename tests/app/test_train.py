@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -45,7 +44,7 @@ def test_a_run_folder_holds_what_the_design_says(run, log, final):
     assert "gan on ring8" in page and "http-equiv" not in page and 'src="http' not in page
 
 
-@pytest.mark.parametrize("name", ["two words", "ünïcödé", os.fsdecode(b"caf\xe9"), "--dashes", "a.npy"])
+@pytest.mark.parametrize("name", ["two words", "ünïcödé", "--dashes", "a.npy"])
 def test_a_run_may_be_called_anything(saddle, tiny, name):
     assert saddle(*GAN, *tiny, "--rounds", 1, f"--out={name}").status == 0
     assert saddle("train", f"--resume={name}", "--rounds", 2).status == 0
