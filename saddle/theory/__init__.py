@@ -1,5 +1,37 @@
-"""What the mathematics says: small games with known answers, on the same engine that trains images."""
+"""What the mathematics says: small games with known answers, on the same engine that trains images.
 
-from saddle.theory.games import DIRAC_PENALTIES, bilinear, dirac, values
+Games come by name from here, the mathematics module by module: ``discrete.kl``, ``gaussians.kl``,
+``quadrature.divergence``.
+"""
 
-__all__ = ["DIRAC_PENALTIES", "bilinear", "dirac", "values"]
+from saddle.theory import critics, discrete, field, gaussians, quadrature, transport
+from saddle.theory.dirac import DIRAC_PENALTIES, dirac
+from saddle.theory.games import (
+    bilinear,
+    matrix_game,
+    rock_paper_scissors,
+    schedule,
+    strategies,
+    two_time_scales,
+    values,
+)
+from saddle.theory.linear_wgan import linear_wgan
+
+__all__ = [
+    "DIRAC_PENALTIES",
+    "bilinear",
+    "critics",
+    "dirac",
+    "discrete",
+    "field",
+    "gaussians",
+    "linear_wgan",
+    "matrix_game",
+    "quadrature",
+    "rock_paper_scissors",
+    "schedule",
+    "strategies",
+    "transport",
+    "two_time_scales",
+    "values",
+]
