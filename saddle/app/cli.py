@@ -27,7 +27,7 @@ HELP = f"""usage: saddle COMMAND [...]
 Adversarial training, from f(x, y) = xy to images. Try it:
 
   saddle train dcgan --data mnist --budget 2m      two minutes to handwritten digits
-  saddle train wgan-gp --data path/to/images       your own images
+  saddle train dcgan --data path/to/images          your own images
 
 commands:
 {chr(10).join(f"  {name:<8} {text}" for name, text in COMMANDS.items())}

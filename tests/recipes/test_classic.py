@@ -127,11 +127,32 @@ def test_a_penalised_critic_leads_to_every_mode():
     assert (held > 0.05).sum() >= 7
 
 
+@pytest.mark.parametrize("network, size", [("conv", 16), ("began", 8), ("mlp", 8), ("auto", 8), ("auto", 32)])
+def test_began_offers_networks_for_each_size(network, size):
+    """Both players' images have the data's shape; G's samples are where the autoencoder can look at them."""
+    config = began.Config(z_dim=4, width=4, hidden=8, network=network)
+    G, autoencoder = began.networks(config, Spec(channels=3, size=size))
+    x = G(torch.zeros(2, 4))
+    assert x.shape == autoencoder(x).shape == (2, 3, size, size)
+
+
+@pytest.mark.slow
+def test_began_does_not_stay_at_one_grey_image():
+    """After 300 rounds on digits: brightness is the data's within 0.2, and samples differ half as much as digits."""
+    data = load("mnist")
+    game = trained(began, began.Config(), data, 300)
+    x, digits = sample(game, 200, seed=1)[0], data.sample(200, torch.Generator().manual_seed(0)).x
+    assert x.mean().item() == pytest.approx(digits.mean().item(), abs=0.2)
+    assert x.std(0).mean() > digits.std(0).mean() / 2
+
+
 @pytest.mark.slow
 def test_began_balances_the_losses():
     """k leaves 0 and stays in [0, 1]; L(G(z)) / L(x), which rises at first, comes back towards gamma = 1/2."""
     data = load("digits")
-    config = began.Config(width=8, z_dim=16, gamma=0.5, k_rate=0.01, lr_generator=2e-4, lr_critic=2e-4)
+    config = began.Config(
+        batch=16, network="began", width=8, z_dim=16, gamma=0.5, k_rate=0.01, lr_generator=2e-4, lr_critic=2e-4
+    )
     torch.manual_seed(0)
     game = began.build(config, data.spec).seed(0)
     reports = [report.values() for report in play(game, data.draw(config.batch, 0), 1000)]

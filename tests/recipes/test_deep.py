@@ -6,6 +6,7 @@ import torch
 from saddle.data import ring
 from saddle.data.spec import Spec
 from saddle.game import play, sample
+from saddle.objectives import r1
 from saddle.recipes.deep import r3gan
 
 
@@ -58,6 +59,24 @@ def test_the_networks_fit_any_power_of_two(size, channels):
     x, _ = sample(game, 2, seed=0)
     assert x.shape == (2, channels, size, size)
     assert game["D"].module(x).shape == (2,)
+
+
+def test_the_published_preset_has_the_papers_sizes():
+    """Table 9, StackedMNIST: 20.73 and 20.68 million weights."""
+    with torch.device("meta"):
+        players = r3gan.networks(r3gan.PRESETS["published"], Spec(channels=3, size=32))
+    assert [sum(p.numel() for p in net.parameters()) for net in players] == [20_732_160, 20_683_776]
+
+
+def test_the_penalties_are_those_of_the_formula():
+    """gamma/2 E[|grad D|^2] at the critic's samples, from logits that also serve the pairing."""
+    D = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Softplus(), torch.nn.Linear(5, 1), torch.nn.Flatten(0))
+    x = r3gan.watched(torch.randn(4, 3))
+    found = r3gan.slope(D(x), x)
+    assert found.item() == pytest.approx(2 * r1(D, x).item())
+    wanted = torch.autograd.grad(2 * r1(D, x), list(D.parameters())[:3])
+    for one, other in zip(torch.autograd.grad(found, list(D.parameters())[:3]), wanted, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.slow

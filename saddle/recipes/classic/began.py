@@ -4,24 +4,28 @@ L(v) is the mean absolute difference between v and its reconstruction. After eac
 lambda_k (gamma L(x) - L(G(z_G))), so the two losses are held at the ratio gamma. Logged: ``control.k``, and
 ``control.convergence``, the measure M = L(x) + |gamma L(x) - L(G(z_G))|, both from D's and G's latest steps.
 
-Differences from the paper: z is normal, not uniform; the step size stays constant (the paper halves it when M stalls)
-unless ``--decay_until`` is given; G and the critic's decoder are built alike, as in the paper, without its vanishing
-residuals. Label smoothing counts a real sample as fake with that weight and is logged as a term of its own. Points are
-refused: an autoencoder of so few numbers tells too little of them, and on the mixtures G ends in one mode.
+The defaults are for minutes on a CPU: DCGAN's generator against an autoencoder of strided convolutions, both with
+batch norm and tanh, batch 32, steps of 1e-3, gamma 1 and a gain that moves k within hundreds of rounds.
+``--preset published`` gives the paper's networks and values. Those networks have no norm and a linear output, so G
+starts at grey; for as long as k is 0 the critic never looks at G's samples, and on digits G stayed at one grey image
+that the autoencoder neither rebuilds nor pushes away. The paper shows faces.
 
-The paper shows faces. On 16-pixel digits, runs of two minutes ended in one grey or inverted image for all z: the
-autoencoder rebuilds a negative as well as a positive and k stays near 0; the mlp networks collapsed to the digit 1.
+Differences from the paper, with the preset too: z is normal, not uniform; the step size stays constant (the paper
+halves it when M stalls) unless ``--decay_until`` is given; there are no vanishing residuals. Label smoothing counts a
+real sample as fake with that weight and is logged as a term of its own. Points are refused: an autoencoder of so few
+numbers tells too little of them, and on the mixtures G ends in one mode.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from saddle.config import require
+from saddle.config import choose, require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Terms
-from saddle.networks import BEGANAutoencoder, BEGANDecoder, MLPAutoencoder
+from saddle.networks import BEGANAutoencoder, BEGANDecoder, ConvAutoencoder, DCGANGenerator, MLPAutoencoder
 from saddle.objectives import began_balance, began_convergence, began_critic, began_generator
 from saddle.recipes import common
 
@@ -30,23 +34,25 @@ SOURCE = "Berthelot, Schumm, Metz 2017, arXiv:1703.10717"
 
 @dataclass(frozen=True)
 class Config(common.Adversarial):
-    """The paper's settings: batch 16, Adam 1e-4, codes of 64 numbers."""
+    """BEGAN for minutes on a CPU."""
 
-    batch: int = 16
+    batch: int = 32
     """Real samples per step of the critic."""
     z_dim: int = 64
     """Dimensions of the latent vector z ~ N(0, I), and of the autoencoder's code."""
     network: str = "auto"
-    """Networks of both players: began (images of 8 pixels or more), mlp, or auto: began."""
-    width: int = 64
-    """Channels of the began networks: n, 128 in the paper at 64 pixels."""
-    lr_generator: float = 1e-4
+    """Both players: conv (from 16 pixels up), began (the paper's, from 8), mlp; auto: conv, or began if too small."""
+    width: int = 16
+    """Channels of the images' networks at the highest resolution; n in the paper, where it is 128 at 64 pixels."""
+    lr_generator: float = 1e-3
     """Step size of the generator."""
-    lr_critic: float = 1e-4
+    lr_critic: float = 1e-3
     """Step size of the critic."""
-    gamma: float = 0.5
+    ema_half_life: float = 2000.0
+    """Half-life in images of the moving average of G's weights that samples are drawn from; 0: no average."""
+    gamma: float = 1.0
     """Ratio that L(G(z)) / L(x) is held at, in [0, 1]; lower values give sharper and less varied samples."""
-    k_rate: float = 0.001
+    k_rate: float = 0.05
     """Gain of the control variable: lambda_k."""
 
     def __post_init__(self) -> None:
@@ -56,6 +62,13 @@ class Config(common.Adversarial):
 
 
 SMALL = Config(batch=8, z_dim=8, width=8, hidden=16)
+PRESETS = {
+    "published": Config(
+        batch=16, network="began", width=128, lr_generator=1e-4, lr_critic=1e-4, ema_half_life=0.0, gamma=0.5,
+        k_rate=0.001,
+    )
+}  # fmt: skip
+"""The paper's settings: its networks with n = 128, Adam 1e-4, batch 16, codes of 64 numbers, gamma 0.5."""
 
 
 class Control(nn.Module):
@@ -115,8 +128,37 @@ def build(config: Config, spec: Spec) -> Game:
 def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
     """Generator and autoencoder."""
     require(not spec.points, "data", f"points of {spec.channels} numbers", "images, which a short code can tell apart")
-    if common.network_of(config, spec, "began", least=8) == "mlp":
-        hidden = (config.hidden,) * config.layers
-        return common.mlp_generator(config, spec), MLPAutoencoder(spec.shape, hidden, config.z_dim)
+    make = choose(config.network, NETWORKS, "network")
+    return make(config, spec)
+
+
+def conv(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """DCGAN's generator and an autoencoder after EBGAN's."""
+    G = DCGANGenerator(config.z_dim, spec.size, spec.channels, config.width)
+    return G, ConvAutoencoder(spec.size, spec.channels, config.width, config.z_dim)
+
+
+def paper(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """The paper's: G and the autoencoder's decoder are built alike."""
     G = BEGANDecoder(config.z_dim, spec.size, spec.channels, config.width)
     return G, BEGANAutoencoder(spec.size, spec.channels, config.width, config.z_dim)
+
+
+def mlp(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """Fully connected."""
+    hidden = (config.hidden,) * config.layers
+    return common.mlp_generator(config, spec), MLPAutoencoder(spec.shape, hidden, config.z_dim)
+
+
+def auto(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """Convolutions where the images are large enough for DCGAN's generator."""
+    return conv(config, spec) if spec.size >= 16 else paper(config, spec)
+
+
+NETWORKS: dict[str, Callable[[Config, Spec], tuple[nn.Module, nn.Module]]] = {
+    "auto": auto,
+    "began": paper,
+    "conv": conv,
+    "mlp": mlp,
+}
+"""What ``network`` may name."""

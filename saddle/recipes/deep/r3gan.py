@@ -1,12 +1,12 @@
 """R3GAN: a relativistic pairing loss made convergent by penalties on real and fake samples, on plain residual networks.
 
-The paper's game with networks scaled down for small machines: 32 channels at the highest resolution, doubling twice
-towards 4x4 (768 throughout in the paper), and one residual block a stage (two). Step size, gamma, beta2 and the
-average's half-life go from their first to their last value along a cosine during the burn-in, as in the paper. The
-values are those of its StackedMNIST run but for three: burn-in and half-life are a twentieth (of 2M and 0.5M images),
-batch is 64 (512), and step sizes start at 1e-3, for short runs, before they come down to its 2e-4. Augmentation is off
-there, and here. Its faces of 64 pixels took gamma 2 to 0.2 and step sizes 2e-4 to 5e-5. There is no tanh: samples are
-cut to [-1, 1].
+The defaults are for minutes on a CPU: 8 channels at the highest resolution, doubling towards 4x4 up to 64, one
+residual block a stage, batch 16, step sizes from 2e-3 to 4e-4. Penalties need second derivatives, whose cost lies in
+the largest maps, so channels are saved there. ``--preset published`` gives the paper's StackedMNIST run: 768 channels
+throughout, two blocks a stage, batch 512, step sizes of 2e-4. Step size, gamma, beta2 and the average's half-life go
+from their first to their last value along a cosine during the burn-in, as in the paper. Augmentation is off there, and
+here. Its faces of 64 pixels took gamma 2 to 0.2 and step sizes 2e-4 to 5e-5. There is no tanh: samples are cut to
+[-1, 1].
 
 Points are played by perceptrons under the same loss and penalties. Label smoothing exchanges the two samples of a
 pair with that weight. Logged besides the terms: ``control.gamma``.
@@ -23,7 +23,7 @@ from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Terms
 from saddle.networks import R3GANCritic, R3GANGenerator
-from saddle.objectives import r1, r2, relativistic_critic, relativistic_generator
+from saddle.objectives import relativistic_critic, relativistic_generator
 from saddle.recipes import common
 
 SOURCE = "Huang, Gokaslan, Kuleshov, Tompkin 2024, arXiv:2501.05441"
@@ -31,14 +31,18 @@ SOURCE = "Huang, Gokaslan, Kuleshov, Tompkin 2024, arXiv:2501.05441"
 
 @dataclass(frozen=True)
 class Config(common.Adversarial):
-    """The paper's StackedMNIST settings, scaled down."""
+    """R3GAN for minutes on a CPU."""
 
+    batch: int = 16
+    """Real samples per step of the critic."""
     z_dim: int = 64
     """Dimensions of the latent vector z ~ N(0, I)."""
     network: str = "auto"
     """Networks of both players: r3gan (images of 8 pixels or more), mlp, or auto: r3gan for images, else mlp."""
-    width: int = 32
-    """Channels at the highest resolution, a multiple of 8; they double with each halving, up to four times as many."""
+    width: int = 8
+    """Channels at the highest resolution, a multiple of 8; they double with each halving."""
+    widest: int = 64
+    """Channels are at most this many, a multiple of 8."""
     blocks: int = 1
     """Residual blocks at each resolution."""
     beta1: float = 0.0
@@ -47,9 +51,9 @@ class Config(common.Adversarial):
     """Adam's decay of the mean squared gradient at the start."""
     beta2_end: float = 0.99
     """The same after the burn-in."""
-    lr_generator: float = 1e-3
+    lr_generator: float = 2e-3
     """Step size of the generator at the start."""
-    lr_critic: float = 1e-3
+    lr_critic: float = 2e-3
     """Step size of the critic at the start."""
     lr_end: float = 0.2
     """Both step sizes after the burn-in, as a share of those at the start; 0.25 in the paper's larger runs."""
@@ -57,14 +61,15 @@ class Config(common.Adversarial):
     """Weight of the two penalties at the start."""
     gamma_end: float = 0.1
     """The same after the burn-in."""
-    ema_half_life: float = 25_000.0
+    ema_half_life: float = 1000.0
     """Half-life in images of the average of G after the burn-in, from 0 at the start; 0: no average."""
-    burn_in: int = 100_000
+    burn_in: int = 20_000
     """Images over which the four go from start to end."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.optimizer == "adam", "optimizer", self.optimizer, "adam, whose beta2 is scheduled")
+        require(self.width <= self.widest <= common.MOST, "widest", self.widest, f"{self.width} to {common.MOST}")
         require(1 <= self.blocks <= 100, "blocks", self.blocks, "1 to 100")
         require(0 <= self.beta2_end < 1, "beta2_end", self.beta2_end, "a weight in [0, 1)")
         require(self.burn_in >= 1, "burn_in", self.burn_in, "1 or more images")
@@ -73,7 +78,14 @@ class Config(common.Adversarial):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
 
 
-SMALL = Config(batch=8, z_dim=8, width=8, hidden=16)
+SMALL = Config(batch=8, z_dim=8, width=8, widest=16, hidden=16)
+PRESETS = {
+    "published": Config(
+        batch=512, width=768, widest=768, blocks=2, lr_generator=2e-4, lr_critic=2e-4, lr_end=1.0,
+        ema_half_life=500_000.0, burn_in=2_000_000,
+    )
+}  # fmt: skip
+"""The paper's StackedMNIST run: 20.7 million weights in each player, gamma 1 to 0.1 over 2 million images."""
 
 
 class Control(nn.Module):
@@ -93,13 +105,14 @@ def build(config: Config, spec: Spec) -> Game:
     control, epsilon = Control(config.gamma), config.label_smoothing
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
-        x, fake = batch.x, G(common.noise(batch, config.z_dim, rng))
+        x, fake = watched(batch.x), watched(G(common.noise(batch, config.z_dim, rng)))
         real_logits, fake_logits = D(x), D(fake)
         terms = relativistic_critic(real_logits, fake_logits)  # f(D(G(z)) - D(x)), f = softplus
         if epsilon:
             swapped = relativistic_critic(fake_logits, real_logits)["pair"]
             terms["pair"] = (1 - epsilon) * terms["pair"] + epsilon * swapped
-        return terms | {"r1": control.gamma * r1(D, x), "r2": control.gamma * r2(D, fake)}  # gamma/2 E[|grad D|^2]
+        weight = control.gamma / 2
+        return terms | {"r1": weight * slope(real_logits, x), "r2": weight * slope(fake_logits, fake)}
 
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
         fake = G(common.noise(batch, config.z_dim, rng))
@@ -110,6 +123,17 @@ def build(config: Config, spec: Spec) -> Game:
     )
     game.schedules = [*game.schedules, burn_in(config, game, control)]
     return game
+
+
+def watched(x: Tensor) -> Tensor:
+    """x as a tensor that gradients can be asked for."""
+    return x if x.requires_grad else x.detach().requires_grad_(True)
+
+
+def slope(logits: Tensor, x: Tensor) -> Tensor:
+    """E[|grad D|^2] at x, of logits already at hand: a pass through D less than ``objectives.r1`` and ``r2`` take."""
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient.flatten(1).square().sum(1).mean()
 
 
 def burn_in(config: Config, game: Game, control: Control) -> Callable[[int], None]:
@@ -140,8 +164,10 @@ def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
         return common.mlp_generator(config, spec), common.mlp_critic(config, spec)
     power = spec.size >= 8 and spec.size & (spec.size - 1) == 0
     require(power, "size", spec.size, "a power of two from 8 pixels up; pass --size 32, for example")
-    require(config.width % 8 == 0, "width", config.width, "a multiple of 8, for groups of 16 in blocks twice as wide")
+    for name in ("width", "widest"):
+        channels = getattr(config, name)
+        require(channels % 8 == 0, name, channels, "a multiple of 8, for groups of 16 in blocks twice as wide")
     stages = spec.size.bit_length() - 2  # 4x4 and each doubling
-    widths = [config.width * min(4, 2**k) for k in reversed(range(stages))]  # 4x4 first
+    widths = [min(config.widest, config.width * 2**k) for k in reversed(range(stages))]  # 4x4 first
     G = R3GANGenerator(config.z_dim, widths, config.blocks, spec.channels)
     return G, R3GANCritic(widths, config.blocks, spec.channels)
