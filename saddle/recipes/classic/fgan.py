@@ -2,7 +2,8 @@
 
 Each divergence brings its output activation g_f and conjugate f*; D's raw output v becomes T = g_f(v). The saddle loss
 is the paper's Algorithm 1 with both players on one objective; the heuristic one maximises E[g_f(v)] instead (section
-3.2). The paper's MNIST run has its own perceptrons (1200-1200 with batch norm against 240-240 ELU) and batch 4096;
+3.2): on images it is the one to take, since with the saddle loss a convolutional critic soon wins and G stays at one
+texture. The paper's MNIST run has its own perceptrons (1200-1200 with batch norm against 240-240 ELU) and batch 4096;
 here images are played with DCGAN's networks and batch 64. For kl, reverse-kl, neyman and squared-hellinger the loss is
 an exponential in D's output and can leave the float range: the run then stops with the term named; a smaller
 ``--lr_critic`` or some ``--instance_noise`` keeps D moderate. For total-variation T = tanh(v) / 2 saturates where |v|
