@@ -22,7 +22,13 @@ def _data() -> list[dict[str, Any]]:
     return list(catalogue())
 
 
-KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {"recipes": _recipes, "data": _data}
+def _labs() -> list[dict[str, Any]]:
+    from saddle.theory.labs import catalogue
+
+    return list(catalogue())
+
+
+KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {"recipes": _recipes, "data": _data, "labs": _labs}
 
 
 def main(argv: list[str]) -> int:
