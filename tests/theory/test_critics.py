@@ -7,7 +7,7 @@ import torch
 
 from saddle.data.toys import mixture1d
 from saddle.objectives import DIVERGENCES, minimax_critic
-from saddle.theory import critics, quadrature
+from saddle.theory import critics, gaussians, quadrature
 from saddle.theory.gaussians import normal
 from saddle.theory.quadrature import uniform
 
@@ -64,3 +64,10 @@ def test_the_bound_is_reached_at_the_optimal_critic(name):
 def test_where_neither_lives_the_critic_has_no_opinion():
     logit = critics.optimal_logit(uniform(0.0, 1.0), uniform(2.0, 3.0))
     assert logit(torch.tensor([[0.5], [1.5], [2.5]])).tolist() == [math.inf, 0.0, -math.inf]
+
+
+@pytest.mark.parametrize("name", ["total-variation", "kl", "gan"])
+def test_the_bound_is_reached_between_gaussians_of_other_widths(name):
+    p, q = gaussians.normal(0.0), gaussians.normal(1.0, 1.2)
+    bound = critics.variational_bound(name, p, q, critics.optimal_critic(name, p, q))
+    assert bound.value == pytest.approx(quadrature.divergence(name, p, q).value, abs=1e-6)
