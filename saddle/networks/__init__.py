@@ -13,7 +13,7 @@ from saddle.networks.autoencoder import (
 from saddle.networks.cgan_mlp import CGANCritic, CGANGenerator
 from saddle.networks.condition import LabelDotCritic, LabelledCritic, LabelledGenerator
 from saddle.networks.dcgan import DCGANCritic, DCGANGenerator
-from saddle.networks.edges import EntryConv, ExitConv
+from saddle.networks.edges import ExitConv
 from saddle.networks.instance_noise import InstanceNoise
 from saddle.networks.layers import normal_weights
 from saddle.networks.maxout import GoodfellowGenerator, Maxout, MaxoutCritic
@@ -37,7 +37,6 @@ __all__ = [
     "DCGANCritic",
     "DCGANGenerator",
     "Down2",
-    "EntryConv",
     "ExitConv",
     "GaussianEncoder",
     "GoodfellowGenerator",

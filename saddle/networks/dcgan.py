@@ -18,7 +18,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from saddle.config import choose
-from saddle.networks.edges import EntryConv, ExitConv
+from saddle.networks.edges import ExitConv
 from saddle.networks.layers import channels_last, halvings, normal_weights
 from saddle.networks.normalise import NORMS
 
@@ -118,7 +118,7 @@ class DCGANCritic(nn.Module):
         make_norm = choose(norm, NORMS, "norm")
         bias = norm == "none"  # a norm has a bias of its own
         widths = [width * 2**k for k in range(halvings(size))]
-        layers: list[nn.Module] = [EntryConv(channels, width, bias=bias)]  # (G1)
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=bias)]  # (G1)
         layers += [nn.LeakyReLU(0.2, inplace=True)]  # (G5); (G2) not at the input
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]  # (G1)

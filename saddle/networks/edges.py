@@ -1,32 +1,15 @@
-"""The convolutions at the edges of an image network: 4x4 with stride 2 on one to three channels, made fast on a CPU.
+"""The convolution that ends in an image: transposed, 4x4 with stride 2, to one to three channels, made fast on a CPU.
 
-A convolution from or to very few channels leaves a processor's vector lanes empty. Both layers here compute exactly
-what their PyTorch parents do, with the same parameters, as a 2x2 convolution with stride 1 on four times the channels:
-a 2x2 block of pixels becomes four channels of one place (space to depth, Shi et al. 2016, arXiv:1609.05158).
+A transposed convolution to very few channels leaves a processor's vector lanes empty. The layer here computes exactly
+what its PyTorch parent does, with the same parameters, as a 2x2 convolution with stride 1 to four times the channels:
+four channels of one place become a 2x2 block of pixels (Shi et al. 2016, arXiv:1609.05158). The convolution that an
+image enters by gains nothing from the same trick over a whole round, and is PyTorch's own.
 """
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import conv_transpose2d, pixel_shuffle
 
-__all__ = ["EntryConv", "ExitConv"]
-
-
-class EntryConv(nn.Conv2d):
-    """x (N, inputs, H, W) -> (N, outputs, H / 2, W / 2): ``nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)``.
-
-    >>> layer, x = EntryConv(1, 8), torch.randn(2, 1, 6, 6)
-    >>> torch.allclose(layer(x), conv2d(x, layer.weight, layer.bias, stride=2, padding=1), atol=1e-6)
-    True
-    """
-
-    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
-        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        blocks = pixel_unshuffle(pad(x, (1, 1, 1, 1)), 2)  # (N, 4 inputs, H / 2 + 1, W / 2 + 1)
-        blocks = blocks.contiguous(memory_format=torch.channels_last)
-        return conv2d(blocks, _to_blocks(self.weight), self.bias)
+__all__ = ["ExitConv"]
 
 
 class ExitConv(nn.ConvTranspose2d):
