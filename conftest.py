@@ -1,11 +1,14 @@
 """What tests and doctests share: one thread, the same random numbers every time, torch in every example."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+os.environ["SADDLE_CACHE"] = str(Path(__file__).parent / ".pytest_cache" / "saddle")  # not the user's own
 
 
 @pytest.fixture(autouse=True)

@@ -45,6 +45,7 @@ def functions(name: str, value: object) -> Iterator[tuple[str, object]]:
         method = inspect.getattr_static(value, attribute)
         method = getattr(method, "fget", None) or getattr(method, "func", None) or getattr(method, "__func__", method)
         generated = not inspect.isfunction(method) or method.__code__.co_filename.startswith("<")
+        generated = generated or method.__module__ == "typing"  # what a protocol is given
         if not generated and (not attribute.startswith("_") or attribute == "__init__"):
             yield f"{name}.{attribute}", method
 

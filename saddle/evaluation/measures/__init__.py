@@ -1,0 +1,1 @@
+"""The measures: a family a file, pure functions of features, probabilities, images or a model, and adapters."""
