@@ -13,10 +13,11 @@ _PUBLIC = {
     "Player": "saddle.game",
     "Sampler": "saddle.game",
     "Spec": "saddle.data.spec",
+    "evaluate": "saddle.app.sides",
     "play": "saddle.game",
 }
 
-__all__ = ["Average", "Batch", "Game", "Move", "Player", "Sampler", "Spec", "play"]
+__all__ = ["Average", "Batch", "Game", "Move", "Player", "Sampler", "Spec", "evaluate", "play"]
 
 
 def __getattr__(name: str) -> Any:  # torch takes seconds to import: it is loaded when something that needs it is used

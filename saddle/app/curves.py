@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["panels", "save_curves", "score_histograms", "smooth", "svg", "term_curves"]
+__all__ = [
+    "panels",
+    "save_curves",
+    "save_score_curves",
+    "score_curves",
+    "score_histograms",
+    "smooth",
+    "svg",
+    "term_curves",
+]
 
 Row = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -81,12 +90,33 @@ def term_curves(rows: Sequence[Row], paper: str = "none") -> "Figure":
 
 def save_curves(rows: Sequence[Row], path: Path) -> None:
     """Write `term_curves` as a PNG on white, whole or not at all."""
-    figure = term_curves(rows, paper="white")
+    _save(term_curves(rows, paper="white"), path)
 
+
+def _save(figure: "Figure", path: Path) -> None:
     def write(temporary: Path) -> None:
         figure.savefig(temporary, format="png", dpi=130)
 
     write_whole(path, write)
+
+
+def score_curves(rows: Sequence[Row], paper: str = "none") -> "Figure":
+    """FID, KID, precision and recall, density and coverage over the images seen: lines of scores.jsonl."""
+    features = rows[-1].get("features", "") if rows else ""
+    plots = [("FID", ["fid"]), ("KID", ["kid"]), ("precision, recall", ["precision", "recall"])]
+    plots.append(("density, coverage", ["density", "coverage"]))
+    figure = new_figure(10.5, 2.5, paper)
+    for place, (title, names) in enumerate(plots, 1):
+        axes = figure.add_subplot(1, len(plots), place)
+        series = [(f"quality.{name}", *_series(rows, name)) for name in names]
+        _panel(axes, f"{title} [{features}]" if place == 1 else title, series)
+        axes.set_xlabel("real samples seen", color=GREY, fontsize=8)
+    return figure
+
+
+def save_score_curves(rows: Sequence[Row], path: Path) -> None:
+    """Write `score_curves` as a PNG on white, whole or not at all."""
+    _save(score_curves(rows, paper="white"), path)
 
 
 def score_histograms(real: Tensor, fake: Tensor) -> "Figure":

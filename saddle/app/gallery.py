@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saddle.app import page
-from saddle.app.curves import panels, score_histograms, svg, term_curves
+from saddle.app.curves import panels, score_curves, score_histograms, svg, term_curves
 from saddle.app.pictures import GAP, aside, draw, grid, nearest, row_labels, samples_by_label, slerp
 from saddle.data.dataset import Dataset, Images, to_floats
 from saddle.game import Game, Sampler, generate, latents, reconstruct, sample
@@ -35,7 +35,11 @@ def newest(game: Game, dataset: Dataset) -> str:
 
 
 def sections(
-    game: Game, dataset: Dataset, rows: Sequence[Mapping[str, Any]], over_time: Sequence[tuple[str, Path]]
+    game: Game,
+    dataset: Dataset,
+    rows: Sequence[Mapping[str, Any]],
+    over_time: Sequence[tuple[str, Path]],
+    scores: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[str]:
     """All other pictures of the page, each in a section; those that the game or its data do not allow are left out.
 
@@ -44,6 +48,7 @@ def sections(
         dataset: what it plays on.
         rows: lines of log.jsonl.
         over_time: captions and PNG files of the pictures drawn so far.
+        scores: lines of scores.jsonl.
     """
     beside = [_over_time(over_time)]
     sampler = game.sampler
@@ -51,6 +56,8 @@ def sections(
         beside.append(_scores(game, dataset, sampler))
     yield f'<div class="pair">{"".join(beside)}</div>\n'
     yield _curves(rows)
+    if scores:
+        yield _quality(scores)
     if sampler is None or dataset.spec.points:
         return
     if sampler.classes == 0 and latents(game, 1, SEED).shape[1:] == (2,):
@@ -92,6 +99,14 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> str:
         return page.section("curves", "Curves", page.note("Nothing was logged yet."))
     text = "Every logged term: raw values faint, running mean strong. “gradient” is the norm of a player's gradient."
     return page.section("curves", "Curves", page.note(text), page.vector(svg(term_curves(rows)), "curves of all terms"))
+
+
+def _quality(scores: Sequence[Mapping[str, Any]]) -> str:
+    last = scores[-1]
+    numbers = ", ".join(f"{name} {last[name]:.4g}" for name in ("fid", "precision", "recall"))
+    text = f"Measured in the features “{last.get('features')}”. At the end: {numbers}."
+    figure = svg(score_curves(scores))
+    return page.section("quality", "Quality", page.note(text), page.vector(figure, "curves of the measures"))
 
 
 def _scores(game: Game, dataset: Dataset, sampler: Sampler) -> str:

@@ -28,7 +28,25 @@ def _labs() -> list[dict[str, Any]]:
     return list(catalogue())
 
 
-KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {"recipes": _recipes, "data": _data, "labs": _labs}
+def _measures() -> list[dict[str, Any]]:
+    from saddle.evaluation.table import catalogue
+
+    return list(catalogue())
+
+
+def _features() -> list[dict[str, Any]]:
+    from saddle.evaluation.features.table import catalogue
+
+    return list(catalogue())
+
+
+KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "recipes": _recipes,
+    "data": _data,
+    "labs": _labs,
+    "measures": _measures,
+    "features": _features,
+}
 
 
 def main(argv: list[str]) -> int:

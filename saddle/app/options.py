@@ -55,6 +55,8 @@ class TrainOptions:
     """How often everything is saved: a time (30s) or a number of rounds (500)."""
     sample_every: str = "20s"
     """How often the fixed-z picture is drawn: a time or a number of rounds."""
+    evaluate_every: str | None = None
+    """How often FID, precision and recall are measured, into scores.jsonl: a time or a number of rounds; else never."""
     log_every: int = 10
     """Rounds from one line of log.jsonl to the next."""
     tensorboard: bool = False
@@ -71,6 +73,8 @@ class TrainOptions:
             duration(self.budget, "budget")
         Every(self.checkpoint_every, "checkpoint_every")
         Every(self.sample_every, "sample_every")
+        if self.evaluate_every is not None:
+            Every(self.evaluate_every, "evaluate_every")
         choose(self.precision, dict.fromkeys(PRECISIONS), "precision")
         choose(self.device, dict.fromkeys(DEVICES), "device")
         valid = self.threads == "auto" or (self.threads.isdecimal() and 1 <= int(self.threads[:9]) <= MOST_THREADS)

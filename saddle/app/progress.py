@@ -7,7 +7,7 @@ from time import monotonic
 
 from saddle.app.options import spell_duration
 
-__all__ = ["Screen", "counting"]
+__all__ = ["Screen", "counting", "naming"]
 
 
 @contextmanager
@@ -28,6 +28,33 @@ def counting(what: str, after: float = 2.0) -> Iterator[Callable[[int, int], Non
         yield progress
     finally:
         if bar.live.is_started:  # stopping one that never ran would print an empty line
+            bar.stop()
+
+
+@contextmanager
+def naming(after: float = 2.0) -> Iterator[Callable[[str, int, int], None]]:
+    """A ``progress(name, done, total)`` that shows which of several pieces of work runs, once they take long.
+
+    Where standard error is not a terminal it prints a line for each piece after the first ``after`` seconds.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    start, bar = monotonic(), Progress(console=console, transient=True)
+    task = bar.add_task("", total=None)
+
+    def progress(name: str, done: int, total: int) -> None:
+        bar.update(task, description=name, completed=done, total=total)
+        if console.is_terminal:
+            bar.start()
+        elif name and monotonic() - start > after:
+            print(f"{done + 1} of {total}: {name}", file=sys.stderr, flush=True)
+
+    try:
+        yield progress
+    finally:
+        if bar.live.is_started:
             bar.stop()
 
 

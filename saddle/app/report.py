@@ -68,7 +68,7 @@ def write_report(folder: Path, game: "Game", dataset: "Dataset", summary: Mappin
     body = [
         f'<h1>{_escaped(title)}</h1>\n<p class="kind">{_escaped(_summary_line(str(known["recipe"])))}</p>\n',
         f'<div class="top"><div>{gallery.newest(game, dataset)}</div>{top}</div>\n',
-        *gallery.sections(game, dataset, rows, _over_time(folder)),
+        *gallery.sections(game, dataset, rows, _over_time(folder), run.scores()),
         page.section("settings", "Settings", *_settings(config)),
         page.section("commands", "Repeat, continue, sample", page.commands(_commands(folder, game, config))),
     ]

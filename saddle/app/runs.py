@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from saddle.data.spec import Spec
     from saddle.game import Game
 
-__all__ = ["Run", "load_data", "load_game", "next_free", "rebuild", "write_text"]
+__all__ = ["Run", "at_checkpoint", "load_data", "load_game", "next_free", "rebuild", "write_text"]
 
 T = TypeVar("T")
 
@@ -102,22 +102,32 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of log.jsonl that are whole, in order."""
-        return [row for row in map(_row, self._lines()) if row]
+        return [row for row in map(_row, self._lines("log.jsonl")) if row]
+
+    def scores(self) -> list[dict[str, Any]]:
+        """The lines of scores.jsonl that are whole, in order: what ``--evaluate_every`` measured."""
+        rows = [row for row in map(_row, self._lines("scores.jsonl")) if row]
+        wanted = ("images", "fid", "precision", "recall")
+        return [row for row in rows if all(type(row.get(key)) in (int, float) for key in wanted)]
 
     def cut_log(self, round: int) -> float:
-        """Drop the log's lines after this round, which will be played again; returns the seconds trained until it."""
+        """Drop the lines after this round, which will be played again; returns the seconds trained until it."""
+        self._cut("scores.jsonl", round)
+        return self._cut("log.jsonl", round)
+
+    def _cut(self, name: str, round: int) -> float:
         whole, length, seconds = 0, 0, 0.0
-        for line in self._lines():
+        for line in self._lines(name):
             length += len(line)
             row = _row(line)
             if row and row["round"] <= round:
                 whole, seconds = length, row["seconds"]
         if length > whole:
-            os.truncate(self.folder / "log.jsonl", whole)  # in place, because a full disk has no room for a new file
+            os.truncate(self.folder / name, whole)  # in place, because a full disk has no room for a new file
         return seconds
 
-    def _lines(self) -> list[bytes]:
-        file = self.folder / "log.jsonl"
+    def _lines(self, name: str) -> list[bytes]:
+        file = self.folder / name
         return file.read_bytes().splitlines(keepends=True) if file.exists() else []
 
     @contextmanager
@@ -139,15 +149,26 @@ def rebuild(run: Run, device: str = "cpu") -> "Game":
         ValueError: no checkpoint is whole, or config.json does not fit it.
     """
     from saddle.game import checkpoint
-    from saddle.recipes import find
 
-    recipe = find(run.config["recipe"])
     path, complaints = checkpoint.newest(run.checkpoints)
     if path is None:
         found = f"{complaints[0]}, nor is any before it" if complaints else "found none"
         raise ValueError(f"run={run.folder}: expected a checkpoint that is whole: {found}")
     for complaint in complaints:
         print(f"saddle: {complaint}; using the one before", file=sys.stderr)
+    return at_checkpoint(run, path, device)
+
+
+def at_checkpoint(run: Run, path: Path, device: str = "cpu") -> "Game":
+    """The run's game as one of its checkpoint files holds it.
+
+    Raises:
+        ValueError: the file is not whole, or config.json does not fit it.
+    """
+    from saddle.game import checkpoint
+    from saddle.recipes import find
+
+    recipe = find(run.config["recipe"])
     game: Game = recipe.build(run.settings(recipe.Config, "settings"), run.spec).to(device)
     checkpoint.restore(game, path)
     return game

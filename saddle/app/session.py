@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import torch
 
@@ -18,6 +18,9 @@ from saddle.app.runs import Run, next_free
 from saddle.app.threads import time_rounds
 from saddle.app.train import Plan, cores
 from saddle.game import Game, NonFinite, Report, Terms, checkpoint, play
+
+if TYPE_CHECKING:
+    from saddle.app.judge import Judge
 
 __all__ = ["Outcome", "Session"]
 
@@ -119,6 +122,7 @@ class Session:
         screen = stack.enter_context(Screen(f"{self.plan.recipe} on {self.plan.data.name}"))
         save = Every(options.checkpoint_every, "checkpoint_every")
         look = Every(options.sample_every, "sample_every")
+        judge, judged = self._judge()
         start = monotonic()
         done, stopped = self._progress(0.0)
         if stopped:
@@ -132,6 +136,8 @@ class Session:
                 self._log(log, report, spent, scalars)
             if look.due(report.round, spent):
                 self._picture()
+            if judge and judged and judged.due(report.round, spent):
+                judge.measure(game, self.before + spent)
             if save.due(report.round, spent):
                 self._save()
             done, stopped = self._progress(spent)
@@ -171,6 +177,15 @@ class Session:
         for path in (self.run.folder / "samples" / f"round-{self.game.round:09d}.png", *more):
             save_png(image, path)
 
+    def _judge(self) -> tuple["Judge | None", Every | None]:
+        """Who measures the game as it trains, and when; nobody, unless asked for."""
+        text = self.plan.options.evaluate_every
+        if text is None or self.game.sampler is None:
+            return None, None
+        from saddle.app.judge import Judge
+
+        return Judge(self.plan.data, self.run.folder), Every(text, "evaluate_every")
+
     def _save(self) -> Path:
         return checkpoint.save(self.game, self.run.checkpoints, self.draw.state_dict())
 
@@ -179,8 +194,20 @@ class Session:
         from saddle.app.report import write_report
 
         self._picture(self.run.folder / "samples.png")
+        if self.plan.options.evaluate_every is not None and self.game.sampler is not None:
+            self._last_score(outcome.seconds)
         save_curves(self.run.log(), self.run.folder / "curves.png")
         write_report(self.run.folder, self.game, self.plan.data, outcome.document())
+
+    def _last_score(self, seconds: float) -> None:
+        """Measure the game as it ends, unless that has just been done, and draw the curves of its quality."""
+        from saddle.app.curves import save_score_curves
+
+        judge, _ = self._judge()
+        rows = self.run.scores()
+        if judge and (not rows or rows[-1]["round"] < self.game.round):
+            judge.measure(self.game, seconds)
+        save_score_curves(self.run.scores(), self.run.folder / "scores.png")
 
     def _failed(self, message: str) -> Outcome:
         found = checkpoint.saved(self.run.checkpoints)

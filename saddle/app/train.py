@@ -30,6 +30,7 @@ FREE_ON_RESUME = {
     "images",
     "log_every",
     "sample_every",
+    "evaluate_every",
     "checkpoint_every",
     "tensorboard",
 }
