@@ -28,6 +28,7 @@ __all__ = [
     "row_labels",
     "samples_by_label",
     "save_png",
+    "single",
     "slerp",
     "write_whole",
 ]
@@ -67,6 +68,15 @@ def grid(x: Tensor, columns: int | None = None, scale: int | None = None) -> Ima
         top, left = GAP + i // columns * (h + GAP), GAP + i % columns * (w + GAP)
         canvas[top : top + h, left : left + w] = tile
     return Image.fromarray(canvas.squeeze(2).numpy())
+
+
+def single(x: Tensor) -> Image.Image:
+    """One image (C, S, S) in [-1, 1] as it is: no frame, no scaling, an "L" or "RGB" picture of S x S.
+
+    >>> single(torch.zeros(3, 8, 8)).size
+    (8, 8)
+    """
+    return Image.fromarray(_bytes(x).permute(1, 2, 0).squeeze(2).contiguous().numpy())
 
 
 def labelled_grid(rows: Sequence[tuple[str, Tensor]], scale: int | None = None) -> Image.Image:

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 def _write(x: "Tensor", out: Path, run: "Run") -> None:
     import numpy as np
 
-    from saddle.app.pictures import grid, save_png
+    from saddle.app.pictures import grid, save_png, single
 
     if out.suffix == ".npy":
         buffer = io.BytesIO()
@@ -98,7 +98,7 @@ def _write(x: "Tensor", out: Path, run: "Run") -> None:
         out.mkdir(parents=True, exist_ok=True)
         digits = len(str(len(x) - 1))
         for i, image in enumerate(x):
-            save_png(grid(image[None], columns=1, scale=1), out / f"{i:0{digits}d}.png")
+            save_png(single(image), out / f"{i:0{digits}d}.png")
 
 
 def _plot(x: "Tensor", run: "Run") -> "Image":

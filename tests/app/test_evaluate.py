@@ -75,6 +75,19 @@ def test_folders_of_images_and_their_picture(saddle, images, tmp_path):
     assert Path("all/card.png").exists()
 
 
+def test_samples_in_a_folder_in_an_array_and_from_the_run_are_the_same_samples(saddle, tiny):
+    data = ("--data", "digits", "--size", 16, "--rounds", 2, "--out", "run")
+    assert saddle("train", "dcgan", *data, *tiny).status == 0
+    assert saddle("sample", "run", "-n", 30, "--out", "folder").status == 0
+    assert saddle("sample", "run", "-n", 30, "--out", "x.npy").status == 0
+    values = [
+        saddle("evaluate", "--real", "digits", "--size", 16, "--fake", fake, "-n", 30, "--features", "pixels",
+               "--measures", "fid", "--json").json["measures"]["fid"]["value"]
+        for fake in ("folder", "x.npy", "run")
+    ]  # fmt: skip
+    assert values[0] == values[1] == values[2]
+
+
 def test_two_cards_are_compared_or_refused(saddle, features):
     real, good, bad = features("r", 0), features("g", 1), features("b", 2, shift=1.5)
     measures = ("--measures", "fid,kid")
