@@ -141,7 +141,7 @@ def sweep(
     neighbours: int = 5,
     balls: Sequence[int] = (3, 5),
     inside: Callable[[Tensor, Tensor], Tensor] = torch.le,
-    tile: int = 1024,
+    tile: int = 512,
     share: Share = ALONE,
 ) -> Pairs:
     """Nearest neighbours, ball counts and kernel sums of two sets of features, in one pass over tiles.

@@ -42,6 +42,7 @@ def test_the_closed_form_s_golden():
     assert float(truth(X)) == pytest.approx(-8.107079364651, rel=1e-11)
 
 
+@pytest.mark.proves("log-likelihood", "closed form")
 def test_a_linear_generator_approaches_its_closed_form():
     found = weights(60, 400)
     shares = (found - found.max()).exp()

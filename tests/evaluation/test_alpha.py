@@ -31,6 +31,7 @@ def authenticity(real: Tensor, fake: Tensor) -> float:
     return float(authentic(nearest(real, fake)).double().mean())
 
 
+@pytest.mark.proves("alpha-precision", "golden")
 def test_golden(arrays: dict[str, Tensor]) -> None:
     R, F, G = (arrays[name] for name in "RFG")
     assert integrated_alpha_precision(R, F) == pytest.approx(0.9636702338, rel=1e-9)

@@ -206,6 +206,8 @@ def test_a_folder_is_no_page(tmp_path):
         write_page(tmp_path, side("a"), [side("b")])
 
 
+@pytest.mark.proves("preference", "planted defect")
+@pytest.mark.proves("scene-categorisation", "planted defect")
 def test_twenty_raters_give_back_what_was_planted(tmp_path, study):
     """Threshold 200 ms, strengths -0.7 and -2: each within its interval; value 0.5 + 0.25 on the mean of the curve."""
     answers = read_answers(saved(tmp_path, study))

@@ -40,6 +40,7 @@ def study(real: Tensor, fake: Tensor) -> Study:
     return Study(Side.of_features(real), Side.of_features(fake), Identity())
 
 
+@pytest.mark.proves("ndb", "golden")
 def test_golden() -> None:
     z, chance = two_proportions(P, Q)
     assert z.tolist() == pytest.approx([-2.77528058, 1.13421753, -1.27532625, 3.33642405], rel=1e-8)
@@ -106,6 +107,7 @@ def test_one_law_gives_five_percent_of_bins() -> None:
     assert stats.kstest(chances, "uniform").pvalue > 0.01
 
 
+@pytest.mark.proves("ndb", "planted defect")
 def test_dropped_modes_are_counted() -> None:
     found = ndb(study(blobs(1000, 10), blobs(1000, 5, 1)))
     assert found.value > 0.5

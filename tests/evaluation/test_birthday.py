@@ -43,6 +43,7 @@ def study(real, fake, seed=0):
     ("s", "support", "expected"),
     [(23, 365, 0.5072972343), (400, 160_000, 0.3929630548), (1000, 10**6, 0.3932670286)],
 )
+@pytest.mark.proves("birthday", "closed form")
 def test_birthday_product(s, support, expected):
     assert collision_probability(s, support) == pytest.approx(expected, rel=1e-9)
 
@@ -85,6 +86,7 @@ def test_closest_pairs_across_blocks_find_a_planted_copy_at_distance_zero():
     assert pairs[0].tolist() == [77, 1203] and lengths[0] == 0.0
 
 
+@pytest.mark.proves("birthday", "planted defect")
 def test_a_codebook_with_jitter_is_counted():
     """300 vectors replayed with a little noise: the interval holds 300, and the data's own is far above."""
     g = rng(1)

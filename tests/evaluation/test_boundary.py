@@ -39,6 +39,7 @@ def study(real, fake, held_out, seed=0):
 
 
 @pytest.mark.parametrize(("axis", "stretch"), [(E1, 1.0), (DIAGONAL, 1.5 / 2.5**0.5)])
+@pytest.mark.proves("boundary-distortion", "closed form")
 def test_a_class_collapsed_along_an_axis_tilts_the_boundary(axis, stretch):
     """Pooled S = I - uu'/2, so w = S^-1 (2 a e1) = 2 a (e1 + u u'e1): (1.5, 0.5) up to scale for the diagonal.
 
@@ -90,6 +91,7 @@ def test_interval_holds_zero_under_the_null():
     assert held >= 180
 
 
+@pytest.mark.proves("boundary-distortion", "planted defect")
 def test_swapped_labels_lose_what_there_is_to_lose():
     fit, kept, (x, y) = (two_gaussians(1000, 1.0, seed) for seed in (4, 5, 6))
     result = boundary_distortion(study(fit, (x, 1 - y), kept))

@@ -34,6 +34,7 @@ def study(real, fake, seed=0):
     ("other", "expected"),
     [("F", (0.46, 0.493333333333, 0.426666666667)), ("G", (0.775, 0.653333333333, 0.896666666667))],
 )
+@pytest.mark.proves("c2st", "golden")
 def test_nearest_neighbour_accuracies_of_the_seeded_arrays(arrays, other, expected):
     assert neighbours(arrays["R"], arrays[other]).accuracies == pytest.approx(expected, rel=1e-9)
 
@@ -91,6 +92,7 @@ def test_binomial_p_values_are_uniform_under_the_null():
 
 
 @pytest.mark.parametrize("fit", [gaussian, logistic, nearest_classes, lambda x, y, k: network(x, y, k, epochs=10)])
+@pytest.mark.proves("c2st", "closed form")
 def test_every_classifier_comes_near_the_best_accuracy_and_not_above_it(fit):
     """N(0, I) against N(mu, I): no rule is right more often than Phi(|mu| / 2)."""
     g = rng(4)

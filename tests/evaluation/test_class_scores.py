@@ -56,6 +56,7 @@ def levels(n, seed, top=256):
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
+@pytest.mark.proves("inception-score", "closed form")
 def test_sure_and_even_samples_score_the_number_of_classes(classes):
     assert inception(one_hot(classes, 3)) == pytest.approx(classes, rel=1e-12)
 
@@ -66,6 +67,7 @@ def test_equal_posteriors_score_one():
     assert list(modified_inception(same).values()) == pytest.approx([1.0], rel=1e-12)
 
 
+@pytest.mark.proves("inception-score", "golden")
 def test_goldens_of_the_inception_score(arrays):
     log_p = arrays["P"].log()
     assert inception(log_p) == pytest.approx(2.3993560772, rel=1e-9)
@@ -92,6 +94,7 @@ def test_modified_score_is_the_mean_over_all_pairs_of_different_samples():
     assert modified_inception(log_p) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.proves("modified-inception-score", "golden")
 def test_golden_of_the_modified_score(arrays):
     """The published script counts pairs i = j: the exponent shrinks by (n - 1) / n."""
     log_p = arrays["P"].log()
@@ -114,6 +117,7 @@ def test_classes_predicted_once_have_no_pair():
     assert modified_inception(one_hot(4, 1)) == {}
 
 
+@pytest.mark.proves("mode-score", "golden")
 def test_goldens_of_the_mode_scores(arrays):
     p, q = arrays["P"].log(), arrays["Q"].log()
     assert mode(p, q) == pytest.approx(1.9420241627, rel=1e-9)
@@ -130,6 +134,7 @@ def test_the_mode_score_as_sometimes_printed_is_the_inception_score(arrays):
     assert printed == pytest.approx(2.399356077218, rel=1e-12)
 
 
+@pytest.mark.proves("mode-score", "closed form")
 def test_mode_score_of_half_the_classes():
     """Sure, even, half the classes: E KL = log K/2, KL(pbar || q) = log 2; what is never generated makes C zero."""
     half = one_hot(8, 2)[torch.tensor([0, 1, 2, 3, 8, 9, 10, 11])]
@@ -147,6 +152,7 @@ def test_a_class_that_the_data_do_not_have_makes_the_mode_score_zero():
     assert mode(one_hot(2, 3), one_hot(2, 3)[::2]) == 0.0
 
 
+@pytest.mark.proves("am-score", "golden")
 def test_am_score(arrays):
     assert am(arrays["P"].log(), arrays["Q"].log()) == pytest.approx(1.5927313743, rel=1e-9)
     assert am(one_hot(5, 2), one_hot(5, 3)) == pytest.approx(0.0, abs=1e-12)

@@ -187,6 +187,7 @@ def test_right_generator_reads_as_data(digits):
     assert result.interval[0] < result.value < result.interval[1] <= 1.0
 
 
+@pytest.mark.proves("classification", "closed form")
 def test_rotated_labels_of_two_classes_get_one_minus_the_accuracy():
     fit, kept = two_gaussians(2000, 1.0, 4), two_gaussians(2000, 1.0, 5)
     straight = classification(study(fit, two_gaussians(2000, 1.0, 6), kept))
@@ -197,6 +198,7 @@ def test_rotated_labels_of_two_classes_get_one_minus_the_accuracy():
     assert straight.interval[0] < norm.cdf(1.0) < straight.interval[1]
 
 
+@pytest.mark.proves("classification", "planted defect")
 def test_label_swaps_and_dropped_classes_lower_gan_train_steadily(digits):
     real, kept = digits
     x, y = real
@@ -222,6 +224,7 @@ def test_readings_name_who_learnt_from_whom():
     assert found == {"gan_train": 0.25, "gan_base": 0.75, "gan_test": 0.5, "nas": 0.25}
 
 
+@pytest.mark.proves("adversarial-accuracy", "closed form")
 def test_divergence_of_two_logistic_posteriors_by_quadrature():
     """Classes N(-a, 1), N(a, 1) and N(-b + c, 1), N(b + c, 1): posteriors sigmoid(2 a x) and sigmoid(2 b (x - c))."""
     a, b, c = 1.0, 0.6, 0.3
@@ -261,6 +264,7 @@ def test_adversarial_accuracy_of_the_same_law_is_that_of_two_real_halves():
         assert result.details[f"temperature_{side}"] == pytest.approx(1.0, abs=0.25)
 
 
+@pytest.mark.proves("adversarial-accuracy", "planted defect")
 def test_adversarial_divergence_grows_as_one_class_takes_labels_of_the_other():
     fit, kept = two_gaussians(2000, 1.0, 11), two_gaussians(2000, 1.0, 12)
     x, y = two_gaussians(2000, 1.0, 13)

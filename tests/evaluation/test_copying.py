@@ -18,6 +18,7 @@ def rows(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.proves("data-copying", "golden")
 def test_golden(arrays: dict[str, Tensor]) -> None:
     R, F, G, T = (arrays[name] for name in "RFGT")
     found = [copying_test(R, T, fake, seed=0, cells=1).value for fake in (F, G, R + 0.05 * F)]
@@ -59,6 +60,7 @@ def test_scores_are_normal_under_the_null() -> None:
     assert abs(float(np.mean(scores))) < 0.15
 
 
+@pytest.mark.proves("data-copying", "planted defect")
 def test_samples_that_miss_the_data_score_above_and_copies_below() -> None:
     training, held_out = rows(300, 4), rows(300, 4, 1)
     near = copying_test(training, held_out, training + 0.02 * rows(300, 4, 2), seed=0)

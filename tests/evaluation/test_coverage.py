@@ -24,6 +24,7 @@ def coverage(real: Tensor, fake: Tensor, bandwidth: float | None = None) -> floa
     return coverage_of(real, fake, torch.Generator().manual_seed(0), bandwidth).value
 
 
+@pytest.mark.proves("coverage-metric", "golden")
 def test_golden() -> None:
     rs = np.random.RandomState(0)
     fake, real = torch.from_numpy(rs.randn(400, 2)), torch.from_numpy(rs.randn(400, 2))
@@ -45,6 +46,7 @@ def test_left_out_samples_do_not_count_in_the_mean() -> None:
     assert float(kernel_log_density(squared, 1.0, 1)) == pytest.approx(-2.0 - 0.5 * math.log(2 * math.pi))
 
 
+@pytest.mark.proves("coverage-metric", "closed form")
 def test_one_law_gives_95_percent() -> None:
     """Leaving samples out has no bias; the threshold at the kernels' own centres is too high, so less is covered."""
     rng = torch.Generator().manual_seed(0)
@@ -59,6 +61,7 @@ def test_disjoint_supports_give_nothing() -> None:
     assert coverage(rows(50, 3) + 100, rows(50, 3, 1)) == 0.0
 
 
+@pytest.mark.proves("coverage-metric", "planted defect")
 def test_a_dropped_mode_is_not_covered() -> None:
     which = torch.arange(300)[:, None] % 3
     real, two_modes = rows(300, 2) + 15 * which, rows(300, 2, 1) + 15 * (which % 2)

@@ -43,6 +43,7 @@ def study(real: Tensor, fake: Tensor) -> Study:
     return Study(Side.of_features(real), Side.of_features(fake), Identity())
 
 
+@pytest.mark.proves("fid", "golden")
 def test_golden(arrays: dict[str, Tensor]) -> None:
     R, F, G = (arrays[name] for name in "RFG")
     assert distance(R, F) == pytest.approx(0.5460296962154, rel=1e-9)
@@ -50,6 +51,7 @@ def test_golden(arrays: dict[str, Tensor]) -> None:
     assert distance(R[:10], G[:12]) == pytest.approx(15.385582272, rel=1e-9)
 
 
+@pytest.mark.proves("fid", "closed form")
 def test_closed_forms() -> None:
     eye = torch.eye(16).tolist()
     shrunk = (0.64 * torch.eye(16)).tolist()
@@ -180,6 +182,7 @@ def test_mean_over_samples_of_one_law_is_the_bias() -> None:
     assert float(values.mean()) == pytest.approx(frechet_bias(SPECTRUM, 200, 200), abs=3 * error)
 
 
+@pytest.mark.proves("fid-infinity", "closed form")
 def test_extrapolation_removes_the_generated_sides_bias() -> None:
     """Real rows in plenty: the intercepts' mean is the distance of the laws, and their errors match their spread."""
     rng = torch.Generator().manual_seed(0)

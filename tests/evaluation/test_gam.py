@@ -56,6 +56,7 @@ def wrong(k, n):
     return torch.tensor([1.0] * k + [0.0] * (n - k), dtype=torch.float64)
 
 
+@pytest.mark.proves("gam", "closed form")
 def test_ratios_of_known_errors():
     """Jeffreys: (20 + 1/2) / 101 over (40 + 1/2) / 101."""
     found = battle((wrong(30, 100), wrong(30, 100)), (wrong(20, 100), wrong(40, 100)))
@@ -157,6 +158,7 @@ def bullseye(name, inside):
     return Model(Game(base.game.players, [], sampler), base.spec, name)
 
 
+@pytest.mark.proves("gam", "planted defect")
 def test_a_planted_winner_is_found_from_both_sides():
     """Equal medians, hence equal thresholds; 40 % of one model's samples pass for data, and none of the other's."""
     good, bad = bullseye("good", 0.4), bullseye("bad", 0.0)

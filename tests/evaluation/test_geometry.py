@@ -52,6 +52,7 @@ def times(gudhi, shapes):
     return [living_times(x, 1 / 8, upstream_draws(seed), 10) for x, seed in ((circle, 1), (disc, 2), (circle, 3))]
 
 
+@pytest.mark.proves("geometry-score", "golden")
 def test_goldens_of_circle_and_disc(times):
     """Landmarks with replacement, as in the paper's program."""
     circle, disc, again = times

@@ -62,6 +62,7 @@ def test_wilsons_ends_solve_its_equation():
         assert abs(13 / 50 - end) == pytest.approx(1.959963985 * math.sqrt(end * (1 - end) / 50), rel=1e-9)
 
 
+@pytest.mark.proves("scene-categorisation", "closed form")
 def test_detection_of_known_shares():
     """H = 84.13 %, F = 15.87 %: d' = 2, c = 0; the log-linear halves are lost among 10^6 images."""
     n = 1_000_000

@@ -12,6 +12,7 @@ from saddle.evaluation.measures.glicko import Rating, bradley_terry, expected_sc
 OPPONENTS = [Rating(1400, 30), Rating(1550, 100), Rating(1700, 300)]
 
 
+@pytest.mark.proves("skill-rating", "golden")
 def test_glickmans_example():
     """The superseded iteration of the volatility gives 0.0599934 here."""
     after = glicko2(Rating(1500, 200, 0.06), OPPONENTS, [1, 0, 0], tau=0.5)

@@ -51,6 +51,7 @@ def study(model):
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
+@pytest.mark.proves("internals", "closed form")
 def test_the_jacobian_of_a_linear_generator_is_its_matrix(seed, D, d):
     """log cond J^T J = 2 log(s_max / s_min), wide and tall alike."""
     A, z = randn(D, d, seed=seed), randn(3, d, seed=seed + 1)
@@ -160,6 +161,7 @@ def test_separability_of_a_plane_and_of_chance():
         separability(z, torch.ones(2000, 1))
 
 
+@pytest.mark.proves("internals", "closed form")
 def test_the_adapter_on_a_linear_generator():
     A = randn(6, 3, dtype=torch.float32)
     s = torch.linalg.svdvals(A.double())

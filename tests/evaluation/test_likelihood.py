@@ -60,6 +60,7 @@ def ais_of(model, real, labels=None):
     ]
 
 
+@pytest.mark.proves("log-likelihood", "golden")
 def test_goldens(arrays):
     found = parzen(arrays["T"], arrays["F"], WIDTHS).mean(1)
     np.testing.assert_allclose(found.numpy(), [-29.7666922, -24.1454514, -24.2798105], rtol=0, atol=1e-7)
@@ -67,6 +68,7 @@ def test_goldens(arrays):
     np.testing.assert_allclose(found.numpy(), [-32.2749624, -25.0220196, -24.7493822], rtol=0, atol=1e-7)
 
 
+@pytest.mark.proves("log-likelihood", "closed form")
 def test_one_centre_is_a_gaussian(arrays):
     """M = 1 at the origin, sigma = 1: the true density of T."""
     found = parzen(arrays["T"], torch.zeros(1, 16), torch.ones(1))

@@ -36,6 +36,7 @@ def coloured_noise(n: int, side: int, exponent: float) -> Tensor:
 
 
 @pytest.mark.parametrize("exponent", [0.0, -1.0, -2.0])
+@pytest.mark.proves("low-level-statistics", "closed form")
 def test_the_slope_of_noise_is_the_exponent_it_was_made_with(exponent):
     slope = spectral_slope(radial_spectrum(coloured_noise(200, 64, exponent)))
     assert slope == pytest.approx(exponent, abs=0.12)  # whole radii and the window bend it by up to 0.1 (2 %: -1.91)
@@ -112,6 +113,7 @@ def test_equal_sides_differ_by_nothing_and_the_same_law_by_as_much_as_halves():
     assert found.value < 3 * found.details["baseline_of_halves"]
 
 
+@pytest.mark.proves("low-level-statistics", "planted defect")
 def test_the_part_that_was_changed_is_the_part_that_moves():
     """Noise moves the Laplacian most; a darker copy moves the mean; what a blur does is undo gradients."""
     real, other = photos(300, 1), photos(300, 2)

@@ -76,6 +76,7 @@ def test_float32_agrees_with_float64():
     assert exact.shape == (40, 40)
 
 
+@pytest.mark.proves("lpips-diversity", "closed form")
 def test_a_hand_made_pair():
     """One stage, one pixel: units (1, 0) and (0.6, 0.8) differ by 0.4^2 + 0.8^2; with heads 2 and 3 by .32 + 1.92."""
     x, y = [torch.tensor([5.0, 0.0]).view(1, 2, 1, 1)], [torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)]
@@ -141,6 +142,7 @@ def test_one_image_has_no_pair():
         lpips_diversity(Study(many, points, Toy()))
 
 
+@pytest.mark.proves("lpips-diversity", "planted defect")
 def test_copies_of_one_image_have_no_diversity_and_noise_raises_it():
     """Sensitivity, and the documented blindness: noise looks like diversity."""
     real = Side.of_images(images(30, low=100, high=140))

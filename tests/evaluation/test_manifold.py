@@ -45,6 +45,7 @@ def study_of(real, fake):
         ("R", 5, [1.0, 1.0, 1.0, 1.0]),
     ],
 )
+@pytest.mark.proves("precision-recall", "golden")
 def test_golden_values_of_prdc(arrays, name, k, expected):
     """prdc compares strictly: against themselves samples then count once a ball less."""
     assert prdc_of(arrays["R"], arrays[name], k, torch.lt) == pytest.approx(expected, abs=5e-8)
@@ -95,6 +96,8 @@ def test_f1(p, r, expected):
     assert f1_score(p, r) == pytest.approx(expected)
 
 
+@pytest.mark.proves("realism", "golden")
+@pytest.mark.proves("rarity", "golden")
 def test_golden_realism_and_rarity(arrays):
     pairs = sweep(arrays["R"], arrays["F"])
     assert float(pairs.realism.mean()) == pytest.approx(1.0289352387, rel=1e-9)
@@ -135,6 +138,7 @@ def digits():
     return A, B, noisy, B[labels[p[898:1796]] < 5]
 
 
+@pytest.mark.proves("precision-recall", "planted defect")
 def test_noise_costs_precision_and_dropped_digits_cost_recall():
     """Real digits; the values of prdc (k = 5)."""
     A, B, noisy, dropped = digits()

@@ -23,6 +23,7 @@ def of_mixture(mixture: Mixture, x: torch.Tensor):
 
 
 @pytest.mark.parametrize("mixture", [ring(), grid()])
+@pytest.mark.proves("modes", "closed form")
 def test_the_data_find_all_their_modes_at_the_ceiling(mixture):
     """98.89 % of a plane's Gaussian lies within three standard deviations: 1 - exp(-9/2)."""
     found = of_mixture(mixture, mixture.sample(20_000, seeded()).x)
@@ -34,6 +35,7 @@ def test_the_data_find_all_their_modes_at_the_ceiling(mixture):
     assert found.details["verdict"].startswith(f"all {len(mixture.means)} modes found, in the right shares")
 
 
+@pytest.mark.proves("modes", "planted defect")
 def test_one_point_is_mode_collapse():
     mixture = ring()
     found = of_mixture(mixture, mixture.means[:1].expand(50, 2).float())

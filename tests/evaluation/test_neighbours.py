@@ -32,6 +32,7 @@ def study_of(real, fake, held_out=None):
     return Study(Side.of_features(real), Side.of_features(fake), Identity(), held_out=kept)
 
 
+@pytest.mark.proves("nearest-neighbours", "golden")
 def test_golden_ratio(arrays):
     assert distance_ratio(sweep(arrays["R"], arrays["F"]).fr_distance) == pytest.approx(0.9268937013, abs=5e-11)
 
@@ -75,6 +76,7 @@ def test_new_samples_are_not_accused(arrays):
     assert found.details["share_closer_than_held_out"] < 0.05
 
 
+@pytest.mark.proves("nearest-neighbours", "planted defect")
 def test_a_planted_share_of_copies_is_the_value(arrays):
     fake = arrays["F"].clone()
     fake[:60] = arrays["R"][:60] + 1e-5

@@ -22,6 +22,7 @@ def study(fake, *rivals, real=None):
     )
 
 
+@pytest.mark.proves("nrds", "closed form")
 def test_areas_of_lines_and_of_one_record():
     t = torch.linspace(0, 1, 11)
     curves = torch.stack([1 - t, 0.5 * torch.ones(11), t / 2], 1)
@@ -40,6 +41,7 @@ def test_shares_of_nothing_are_equal():
     assert shares(torch.zeros(4)).tolist() == [0.25] * 4
 
 
+@pytest.mark.proves("nrds", "planted defect")
 def test_a_perfect_generator_comes_before_others_and_the_farthest_last():
     found = nrds(study(rows(seed=1), rows(1.0, seed=2), rows(3.0, seed=3)))
     named = found.details["shares"]

@@ -23,6 +23,7 @@ def compare(log_odds, raters, each, seed):
     return upper + (each - upper).triu(1).mT
 
 
+@pytest.mark.proves("preference", "closed form")
 def test_two_sources_give_the_log_odds():
     """(12 + 1/2) : (4 + 1/2), the halves being the prior."""
     found = strengths(torch.tensor([[[0.0, 4.0], [12.0, 0.0]]]), rng())

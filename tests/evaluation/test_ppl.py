@@ -43,6 +43,7 @@ def test_a_linear_generator_on_straight_paths_moves_by_its_ends_alone(seed):
     torch.testing.assert_close(found, ((b - a) @ A.T).square().sum(1), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.proves("ppl", "closed form")
 def test_its_mean_is_twice_the_squared_norm_of_the_matrix():
     """E |A (z1 - z0)|^2 = 2 |A|_F^2 for independent standard normal ends."""
     A, n = randn(5, 3), 40_000
@@ -167,6 +168,7 @@ def test_speed_grows_with_the_square_of_the_gain_and_the_adapter_leaves_the_game
     assert ppl(study_of(G)).value == ppl(study_of(G)).value != ppl(study_of(G, seed=1)).value
 
 
+@pytest.mark.proves("ppl", "closed form")
 def test_the_adapter_on_a_linear_generator_of_points_has_the_closed_form():
     """Bounded z, so straight paths: E |A (z1 - z0)|^2 / d = |A|_F^2 / (6 d) for ends uniform in [0, 1]^3."""
     G = nn.Linear(3, 5)

@@ -21,6 +21,7 @@ def pair() -> tuple[Tensor, Tensor]:
     return torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None]
 
 
+@pytest.mark.proves("image-quality", "golden")
 def test_golden_values_of_a_noisy_pair(pair):
     x, y = pair
     assert float(ssim(x, y)) == pytest.approx(0.985560549651, rel=1e-9)
@@ -90,6 +91,7 @@ def side(images: Tensor, name: str) -> Side:
     return Side.of_images(images, name)
 
 
+@pytest.mark.proves("image-quality", "planted defect")
 def test_a_side_of_one_image_is_more_alike_than_the_data():
     """Odena's use: collapse raises the mean SSIM of pairs; the data's own pairs stand beside it."""
     rng = torch.Generator().manual_seed(0)

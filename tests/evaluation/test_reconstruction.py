@@ -38,6 +38,7 @@ def linear_model(A):
 
 @settings(deadline=None, max_examples=8)
 @given(st.integers(0, 1000))
+@pytest.mark.proves("reconstruction-error", "closed form")
 def test_a_linear_generator_leaves_what_it_does_not_span(seed):
     """min over z of |Az - x|^2 = |(I - A A^+) x|^2."""
     A, x = randn(8, 3, seed=seed), randn(5, 8, seed=seed + 1)
@@ -117,6 +118,7 @@ def test_p_values_of_no_gap_are_uniform():
     assert kstest(p, "uniform").pvalue > 0.01
 
 
+@pytest.mark.proves("reconstruction-error", "closed form")
 def test_the_adapter_on_points_gives_the_closed_form():
     A = randn(6, 2, dtype=torch.float32)
     data, mine = Side.of_features(randn(40, 6, seed=3, dtype=torch.float32)), Side.of_model(linear_model(A), 10)

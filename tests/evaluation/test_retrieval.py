@@ -33,6 +33,7 @@ def test_goldens_of_the_seeded_arrays(arrays):
     assert test["share_closer"] > 0.5
 
 
+@pytest.mark.proves("retrieval", "golden")
 def test_adapter_gives_the_goldens_with_a_held_out_side_and_a_rival(arrays):
     result = retrieval(study(arrays["R"], arrays["F"], arrays["T"], [("other", arrays["G"])]))
     assert result.value == pytest.approx(-0.0055852458, rel=1e-7)
@@ -42,6 +43,7 @@ def test_adapter_gives_the_goldens_with_a_held_out_side_and_a_rival(arrays):
     assert rival["value"] == pytest.approx(0.0490310957, rel=1e-8) and rival["statistic"] == 14017
 
 
+@pytest.mark.proves("retrieval", "planted defect")
 def test_copies_of_the_training_data_score_zero(arrays):
     """The measure's documented blindness."""
     result = retrieval(study(arrays["R"], arrays["R"].clone(), arrays["T"]))

@@ -75,6 +75,7 @@ def test_a_run_is_rated_above_its_earlier_checkpoints():
     assert found.pictures["outcomes"].shape == (72, 72, 3)
 
 
+@pytest.mark.proves("skill-rating", "closed form")
 def test_win_rates_are_those_of_gaussians():
     """Critic i has its threshold at s_i / 2 and meets N(s_j, 1): it errs on Phi(-s_i / 2) and Phi(s_i / 2 - s_j)."""
     found = skill_rating(study(line("a", 1.0), line("b", 3.0)))

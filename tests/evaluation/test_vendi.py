@@ -20,6 +20,7 @@ def rows(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.proves("vendi", "golden")
 def test_golden(arrays: dict[str, Tensor]) -> None:
     points = torch.tensor([0.0, 0.0, 10.0, 10.0, 20.0, 20.0]).double()
     assert vendi_of_kernel((-(points[:, None] - points).abs()).exp()) == pytest.approx(2.99999999588, rel=1e-9)
@@ -91,6 +92,7 @@ def test_packages_own_scores() -> None:
     assert vendi_score(X) == pytest.approx(package.score_X(X.numpy()), rel=1e-9)
 
 
+@pytest.mark.proves("vendi", "planted defect")
 def test_a_mode_dropped_lowers_it_below_the_datas_own() -> None:
     modes = torch.eye(10).double()[torch.arange(200) % 10] + 0.05 * rows(200, 10)
     found = vendi(Study(Side.of_features(modes), Side.of_features(modes[torch.arange(200) % 10 < 5]), Identity()))

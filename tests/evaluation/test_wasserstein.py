@@ -111,6 +111,7 @@ def test_symmetry_scale_and_identity(seed, scale):
     assert float(sliced(x, y, lines, 1).mean()) <= exact(x, y) + 1e-12  # projections shorten every path
 
 
+@pytest.mark.proves("wasserstein-critic", "closed form")
 def test_a_linear_critic_reaches_the_length_of_a_shift():
     """Translated Gaussians: W1 = |mu|, and the best critic is linear."""
     mu = torch.zeros(16).double().index_fill(0, torch.tensor([3]), 2.0)
@@ -161,6 +162,7 @@ def test_max_min_keeps_the_norm_of_gradients():
     assert float(x.grad.norm(dim=1).max()) <= critic.lipschitz + 1e-5
 
 
+@pytest.mark.proves("wasserstein-critic", "closed form")
 def test_value_near_the_truth_and_nothing_at_the_null():
     x, y = normal(1200, 8), normal(1200, 8, 1)
     far = wasserstein_critic(study_of(x, y + 3 / math.sqrt(8)))

@@ -162,7 +162,7 @@ def classification(study: Study) -> Result:
     error = jackknife(chunks(*_draw(fake, m, rng), classes), lambda probe: float(right(probe, kept).mean()))
     low, high = widened(value, clopper_pearson(value * n, n), error)
     details_all = {
-        "gan_base": details["lda"]["gan_base"],
+        **{name: details["lda"][name] for name in ("gan_train", "gan_test", "gan_base")},
         **details,
         "classes": classes,
         "draws": SEEDS,
