@@ -62,7 +62,7 @@ def copies(train: Side, other: Side, n: int, rng: torch.Generator) -> Side:
 
 
 def one_per_class(train: Side, other: Side, n: int, rng: torch.Generator) -> Side:
-    """One image of each class, again and again."""
+    """The first image of each class, again and again; one that a classifier misreads costs the Inception Score."""
     labels = _labels(other)
     first = torch.stack([(labels == k).nonzero()[0, 0] for k in labels.unique()])
     return other.take(first[torch.arange(n) % len(first)])

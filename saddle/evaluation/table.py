@@ -48,7 +48,7 @@ class Measure:
     ideal: float | None
     """The best value; None where there is no such number."""
     home: str
-    """``module:function`` under `saddle.evaluation.measures`: `Study` -> `Result`."""
+    """``module:function`` under `saddle.evaluation.measures`: `Study` -> `Result`; those of people take answers."""
     source: str
     """The paper."""
     reading: str
@@ -120,7 +120,7 @@ MEASURES = {
     "c2st": Measure(
         "11", "accuracy of classifiers told to tell real from generated", (F,), "target", (0, 1), 0.5, "c2st:c2st",
         "Lopez-Paz and Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755",
-        "0.5: nothing to tell; 1: told apart; nearest neighbour below 0.5: copies", True,
+        "0.5: nothing to tell; 1: told apart; clearly below 0.5: copies", True,
     ),
     "classification": Measure(
         "12", "GAN-train and GAN-test: a classifier trained on one side, tested on the other", (F, "labels"), "up",

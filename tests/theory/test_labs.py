@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from saddle.theory.labs import catalogue, find, names, run
-from saddle.theory.labs.measures_mislead import inception_score
 
 LOG2, LOG4 = math.log(2), math.log(4)
 ASKED_FOR = [
@@ -345,11 +344,6 @@ def test_collapsed_modes_come_back():
     collapsed, balanced, labelled = (row["modes"] for row in run("mode-collapse").values["play"].values())
     assert collapsed <= 2
     assert balanced >= 7 and labelled == 8
-
-
-def test_inception_score_of_certain_and_of_ignorant_classifiers():
-    assert inception_score(torch.eye(5, dtype=torch.float64)) == pytest.approx(5)
-    assert inception_score(torch.full((7, 5), 0.2, dtype=torch.float64)) == pytest.approx(1)
 
 
 def test_each_measure_misses_what_the_other_notices():

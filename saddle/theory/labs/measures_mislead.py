@@ -2,11 +2,10 @@
 
 The data are scikit-learn's 8x8 digits, cut in two: one half stands for the real images, the other for a perfect
 generator. It is then spoilt: classes are left out, each class shrinks to a single image (the one that most looks like
-it), noise is added, or the samples are a Gaussian with the real mean and covariance. FID is the squared W2 between the
-Gaussians fitted to the pixels, the closed form of ``saddle.theory.gaussians``; the Inception Score exp E KL(p(y|x) ||
-p(y)) takes p(y|x) from logistic regression. IS does not notice that each class is one image, FID does; FID cannot tell
-the Gaussian from the digits, IS can. The library's real measures, on learnt features with confidence intervals, are
-those of ``saddle evaluate``.
+it), noise is added, or the samples are a Gaussian with the real mean and covariance. FID and the Inception Score are
+those of ``saddle.evaluation``, FID of the pixels and IS of the classes that logistic regression sees. IS does not
+notice that each class is one image, FID does; FID cannot tell the Gaussian from the digits, IS can. ``saddle evaluate``
+has both on learnt features, with intervals, and what else there is to look at.
 """
 
 from collections.abc import Callable
@@ -17,8 +16,10 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.measures.class_scores import inception
+from saddle.evaluation.measures.frechet import frechet_distance
+from saddle.evaluation.moments import Moments
 from saddle.theory.drawing import COLOURS, GREY, INK, tidy, titles
-from saddle.theory.gaussians import Gaussian, w2
 from saddle.theory.lab import Lab
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def run(config: Config) -> Lab:
     real, other = _halves(config.seed)
     predict = _classifier(real)
     generators = _spoilt(other, predict, config)
-    fids = {name: w2(fitted(real.x), fitted(x)) ** 2 for name, x in generators.items()}
-    scores = {name: inception_score(predict(x)) for name, x in generators.items()}
+    reference = Moments.of(real.x)
+    fids = {name: frechet_distance(reference, Moments.of(x)) for name, x in generators.items()}
+    scores = {name: inception(predict(x)) for name, x in generators.items()}
     table = {name: {"FID": fids[name], "IS": scores[name]} for name in generators}
     left_out = f"{config.missing} classes left out"
     says = (
@@ -71,17 +73,6 @@ def run(config: Config) -> Lab:
     )
     values: dict[str, Any] = {"generator": table}
     return Lab("measures-mislead", LECTURE, values, says, lambda f: _draw(f, generators, table), size=(12.5, 6.2))
-
-
-def fitted(x: Tensor) -> Gaussian:
-    """The Gaussian with the mean and covariance of x (N, d); pixels that never change get a deviation of 0.001."""
-    return Gaussian(x.mean(0), x.T.cov() + 1e-6 * torch.eye(x.shape[1], dtype=x.dtype))
-
-
-def inception_score(chances: Tensor) -> float:
-    """exp E_x KL(p(y|x) || p(y)) of class probabilities (N, K): from 1 to K."""
-    marginal = chances.mean(0, keepdim=True)
-    return float((torch.xlogy(chances, chances) - torch.xlogy(chances, marginal)).sum(1).mean().exp())
 
 
 def _halves(seed: int) -> tuple[Digits, Digits]:
@@ -95,25 +86,26 @@ def _halves(seed: int) -> tuple[Digits, Digits]:
 
 
 def _classifier(real: Digits) -> Callable[[Tensor], Tensor]:
+    """x (N, 64) -> log p(y|x) (N, 10)."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=300).fit(real.x.numpy(), real.y.numpy())
-    return lambda x: torch.from_numpy(model.predict_proba(x.numpy()))
+    return lambda x: torch.from_numpy(model.predict_log_proba(x.numpy()))
 
 
 def _spoilt(other: Digits, predict: Callable[[Tensor], Tensor], config: Config) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(config.seed)
     x, y = other
     surest = predict(x).argmax(0)  # (10,): of each class the image that most looks like it
-    gauss = fitted(x)
-    root = torch.linalg.cholesky(gauss.covariance)
+    gauss = Moments.of(x)
+    root = gauss.half  # (64, r): r of the pixels vary
     noise = torch.randn(x.shape, generator=rng, dtype=x.dtype)
     return {
         PERFECT: x,
         f"{config.missing} classes left out": x[y >= config.missing],
         ONE_EACH: x[surest][y],
         f"noise {config.noise:g}": x + config.noise * noise,
-        GAUSSIAN: gauss.mean + torch.randn(x.shape, generator=rng, dtype=x.dtype) @ root.T,
+        GAUSSIAN: gauss.mean + torch.randn(len(x), root.shape[1], generator=rng, dtype=x.dtype) @ root.T,
     }
 
 
