@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from saddle.data.known import catalogue, load, names
 
 if TYPE_CHECKING:
+    from saddle.data.ada import AdaptiveStrength, ada_augment
+    from saddle.data.augment import diff_augment
     from saddle.data.curves import Curve, moons, swissroll
     from saddle.data.dataset import Dataset, Images, Points
     from saddle.data.draw import Draw
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from saddle.data.toys import Mixture, Toy, gaussian1d, grid, mixture1d, ring
 
 __all__ = [
+    "AdaptiveStrength",
     "Batch",
     "Curve",
     "Dataset",
@@ -26,7 +29,9 @@ __all__ = [
     "Points",
     "Spec",
     "Toy",
+    "ada_augment",
     "catalogue",
+    "diff_augment",
     "gaussian1d",
     "grid",
     "load",
@@ -38,6 +43,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "ada": ("AdaptiveStrength", "ada_augment"),
+    "augment": ("diff_augment",),
     "curves": ("Curve", "moons", "swissroll"),
     "dataset": ("Dataset", "Images", "Points"),
     "draw": ("Draw",),
