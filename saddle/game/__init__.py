@@ -18,6 +18,8 @@ from saddle.game.game import Draw, Game, Loss, Move, Nets, Player, Sampler, Term
 from saddle.game.optimizers import OPTIMIZERS, make_optimizer
 from saddle.game.play import Report, play
 from saddle.game.sample import generate, latents, reconstruct, sample, score
+from saddle.game.seeds import play_seeds
+from saddle.game.unrolled import descent, unroll, unroll_ahead, zero_sum
 
 __all__ = [
     "DYNAMICS",
@@ -38,6 +40,7 @@ __all__ = [
     "apply",
     "choose_dynamics",
     "consensus",
+    "descent",
     "extragradient",
     "generate",
     "gradient",
@@ -45,8 +48,12 @@ __all__ = [
     "make_optimizer",
     "optimistic",
     "play",
+    "play_seeds",
     "reconstruct",
     "sample",
     "score",
     "simultaneous",
+    "unroll",
+    "unroll_ahead",
+    "zero_sum",
 ]

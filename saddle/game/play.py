@@ -49,10 +49,11 @@ def play(
         for player in game.players:
             if player.average is not None:
                 player.average.update(player.module, batch=game.images - seen, seen=game.images)
-        yield Report(game.round, game.images, terms | _controls(game))
+        yield Report(game.round, game.images, terms | held(game))
 
 
-def _controls(game: Game) -> Terms:
+def held(game: Game) -> Terms:
+    """The numbers that the game's controls hold now: ``"control.k"``."""
     return {
         f"{name}.{key}": value.clone()
         for name, control in game.controls.items()
