@@ -110,3 +110,26 @@ def test_adapter_prints_the_null_level(arrays: dict[str, Tensor]) -> None:
 def test_one_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="2 or more"):
         integrated_alpha_precision(rows(1, 2), rows(5, 2))
+
+
+def test_baseline_is_what_the_functions_say_of_the_two_halves() -> None:
+    real, fake = (torch.randn(80, 3, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    study = Study(Side.of_features(real), Side.of_features(fake), Identity())
+    fitted, kept = study.half_features
+    pairs, found = sweep(fitted, kept, neighbours=1, balls=(1,)), alpha_precision(study).details["baseline"]
+    assert found["beta_recall"] == pytest.approx(integrated_beta_recall(kept, pairs), rel=1e-12)
+    assert found["authenticity"] == pytest.approx(float(authentic(pairs).double().mean()), rel=1e-12)
+
+
+def test_interval_is_as_wide_as_new_samples_spread() -> None:
+    """Of a generator with half the deviation, whose value lies away from both ends."""
+    values, widths = [], []
+    for seed in range(60):
+        rng = torch.Generator().manual_seed(seed)
+        real, fake = torch.randn(150, 2, generator=rng), 0.5 * torch.randn(150, 2, generator=rng)
+        found = alpha_precision(Study(Side.of_features(real), Side.of_features(fake), Identity()))
+        assert found.interval is not None
+        values.append(found.value)
+        widths.append(found.interval[1] - found.interval[0])
+    expected = 2 * 1.96 * float(torch.tensor(values).std())
+    assert sum(widths) / 60 == pytest.approx(expected, rel=0.3)

@@ -163,3 +163,15 @@ def test_misuse_is_refused():
         count_collisions(torch.ones(5, 1), 6, near_duplicate(0.0))
     with pytest.raises(ValueError, match="at least 8"):
         birthday(study(torch.randn(7, 2), torch.randn(30, 2)))
+
+
+@pytest.mark.parametrize("crowd", [0, 12])
+def test_candidates_are_the_nearest_pairs_of_all(crowd):
+    """Read off five neighbours of each, also where more than five samples stand together."""
+    rng = torch.Generator().manual_seed(crowd)
+    real, fake = (torch.randn(60, 3, generator=rng, dtype=torch.float64) for _ in range(2))
+    fake[:crowd] = 1e-3 * fake[:crowd]
+    found = birthday(Study(Side.of_features(real), Side.of_features(fake), Identity())).details["candidates"]
+    expected, lengths = closest_pairs(fake, 10)
+    assert [pair[:2] for pair in found] == expected.tolist()
+    assert [pair[2] for pair in found] == pytest.approx(lengths.tolist())

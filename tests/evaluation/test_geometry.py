@@ -161,3 +161,13 @@ def test_misuse_is_refused(gudhi):
         living_times(torch.ones(20, 2), 0.1, [torch.arange(5)])
     with pytest.raises(ValueError, match="at least 16 real"):
         geometry_score(Study(Side.of_features(x[:9]), Side.of_features(x), Identity()))
+
+
+def test_copies_of_landmarks_are_at_distance_zero_far_from_the_origin(gudhi):
+    """A product of large rows alone would leave 1e-4 between copies."""
+    x = torch.randn(40, 3, generator=rng(4), dtype=torch.float64)
+    double = torch.cat([x, x])
+    draws = [torch.arange(12), torch.arange(12) + 40]
+    near, far = (living_times(y, 0.1, draws) for y in (double, double + 1e5))
+    assert torch.equal(near[0], near[1])
+    torch.testing.assert_close(far, near, atol=1e-6, rtol=0)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
 from saddle.config import require
-from saddle.evaluation.pairs import Pairs, sweep
+from saddle.evaluation.nearest import nearest_rows
+from saddle.evaluation.pairs import Pairs
 from saddle.evaluation.result import Result
 from saddle.evaluation.study import Study
 
@@ -72,9 +74,12 @@ def integrated_beta_recall(fake: Tensor, pairs: Pairs, steps: int = STEPS) -> fl
         In [0, 1]. Two samples of one law give about 0.5, not 1: compare with that of held-out data, at equal N.
     Source: Alaa et al. 2022, arXiv:2102.08921, eq. 6.
     """
-    near = pairs.rf_distance[:, 0] <= pairs.rr_distance[:, 0]
+    return _recall(fake, pairs.rf_distance[:, 0] <= pairs.rr_distance[:, 0], pairs.rf_index[:, 0], steps)
+
+
+def _recall(fake: Tensor, near: Tensor, nearest: Tensor, steps: int) -> float:
     rows = fake.double()
-    radius = (rows - rows.mean(0)).norm(dim=1)[pairs.rf_index[:, 0]]  # (N,), of each real sample's nearest
+    radius = (rows - rows.mean(0)).norm(dim=1)[nearest]  # (N,), of each real sample's nearest
     limits = torch.quantile(radius, torch.linspace(0, 1, steps, dtype=torch.float64))
     return integrated(((radius <= limits[:, None]) & near).double().mean(1))
 
@@ -112,11 +117,13 @@ def alpha_precision(study: Study) -> Result:
     }
     fitted, kept = study.half_features
     if min(len(fitted), len(kept)) >= 2:
-        held = sweep(fitted, kept, neighbours=1, balls=(1,))
+        own = nearest_rows(fitted, fitted, 2)[0][:, 1]  # itself, or a duplicate of it, comes first
+        across, nearest = (held[:, 0] for held in nearest_rows(fitted, kept, 1))
+        back, known = (held[:, 0] for held in nearest_rows(kept, fitted, 1))
         details["baseline"] = {
             "alpha_precision": integrated_alpha_precision(fitted, kept),
-            "beta_recall": integrated_beta_recall(kept, held),
-            "authenticity": float(authentic(held).double().mean()),
+            "beta_recall": _recall(kept, across <= own, nearest, STEPS),
+            "authenticity": float((back > own[known]).double().mean()),
             "samples": [len(fitted), len(kept)],
         }
     return Result(value, (max(0.0, value - spread), min(1.0, value + spread)), details)
@@ -135,9 +142,20 @@ def _precision_curve(real: Tensor, fake: Tensor, steps: int) -> Tensor:
 
 
 def _spread(real: Tensor, fake: Tensor, rng: torch.Generator) -> float:
-    """Standard deviation of the integrated precision over resamples of both sides' radii."""
-    found = []
-    for _ in range(_RESAMPLES):
-        some = [x[torch.randint(len(x), (len(x),), generator=rng)] for x in (real, fake)]
-        found.append(integrated(_precision_curve(some[0], some[1], STEPS)))
-    return float(torch.tensor(found, dtype=torch.float64).std())
+    """Standard deviation of the integrated precision over resamples of both sides' radii.
+
+    The i-th smallest of a resample is the one at the i-th smallest of the drawn places, so that only places are sorted.
+    """
+    real, fake = real.sort().values, fake.sort().values
+    again, other = (_places(len(x), rng) for x in (real, fake))
+    at = torch.linspace(0, 1, STEPS, dtype=torch.float64) * (len(real) - 1)
+    ends = [real[again[:, end.long()]] for end in (at.floor(), at.ceil())]  # (resamples, STEPS) each
+    limits = torch.lerp(ends[0], ends[1], at - at.floor())
+    within = torch.searchsorted(fake, limits, right=True)  # of all generated samples
+    curves = torch.searchsorted(other, within).double() / len(fake)  # of those drawn
+    return float(torch.tensor([integrated(curve) for curve in curves], dtype=torch.float64).std())
+
+
+def _places(n: int, rng: torch.Generator) -> Tensor:
+    """n of n places drawn for each resample, ascending, int64 (resamples, n)."""
+    return torch.from_numpy(np.sort(torch.randint(n, (_RESAMPLES, n), generator=rng).numpy(), axis=1))

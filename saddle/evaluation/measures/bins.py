@@ -30,14 +30,14 @@ __all__ = [
 LEVEL = 0.05
 """A bin differs where its p-value is below this."""
 _FEW = 5.0
-_FITTED = 5000
+_FITTED = 2000
 
 
 def bin_centres(rows: Tensor, k: int, seed: int, starts: int = 1) -> Tensor:
     """Centres of k-means bins (Lloyd's algorithm from k-means++ starts).
 
     Args:
-        rows: features (n, d); at most 5,000 of them, chosen by the seed, are fitted.
+        rows: features (n, d); at most 2,000 of them, chosen by the seed, are fitted.
         k: number of bins; as many as there are different rows, if that is fewer.
         seed: of the choice and of the starts.
         starts: of the algorithm; the best is kept.
@@ -49,8 +49,9 @@ def bin_centres(rows: Tensor, k: int, seed: int, starts: int = 1) -> Tensor:
     require(k >= 1, "bins", k, "1 or more")
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_FITTED]
     fitted = rows[chosen]
-    k = min(k, len(fitted.unique(dim=0)))
-    found = KMeans(k, n_init=starts, max_iter=100, random_state=seed % 2**32).fit(fitted.cpu().numpy())
+    array = fitted.cpu().numpy() + 0.0  # -0 is 0
+    k = min(k, len({row.tobytes() for row in array}))
+    found = KMeans(k, n_init=starts, max_iter=100, random_state=seed % 2**32).fit(array)
     return torch.from_numpy(np.asarray(found.cluster_centers_, dtype=np.float64))
 
 
@@ -254,7 +255,7 @@ def ndb(study: Study) -> Result:
     fitted, counted = study.half_features
     fake, rng = study.fake_features, study.rng("ndb")
     k = max(2, min(100, len(fitted) // 10, len(counted) // 10))
-    centres = bin_centres(fitted, k, int(torch.randint(2**31, (), generator=rng)), starts=3)
+    centres = bin_centres(fitted, k, int(torch.randint(2**31, (), generator=rng)))
     places = nearest_bin(counted, centres)[torch.randperm(len(counted), generator=rng)]
     p, q = torch.bincount(places, minlength=len(centres)), histogram(fake, centres)
     chances = two_proportions(p, q)[1]

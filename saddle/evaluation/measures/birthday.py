@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saddle.config import require
 from saddle.evaluation.measures.probes import clopper_pearson
+from saddle.evaluation.pairs import Pairs
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.study import Study
 
@@ -101,13 +102,18 @@ def closest_pairs(rows: Tensor, top: int = TOP) -> tuple[Tensor, Tensor]:
     require(len(rows) >= 2, "rows", len(rows), "2 or more")
     rows = rows.double()
     rows = rows - rows.mean(0)
+    squares = rows.square().sum(1)
     pairs, lengths = torch.empty(0, 2, dtype=torch.long), torch.empty(0, dtype=torch.float64)
     for first in range(0, len(rows), 512):
-        block = torch.cdist(rows[first : first + 512], rows[first:])  # (b, n - first)
-        block[torch.ones_like(block, dtype=torch.bool).tril()] = torch.inf
-        found = block.flatten().topk(min(top, block.numel()), largest=False)
-        at = torch.stack([found.indices // block.shape[1], found.indices % block.shape[1]], 1) + first
-        pairs, lengths = torch.cat([pairs, at]), torch.cat([lengths, found.values])
+        some = rows[first : first + 512]
+        block = torch.addmm(squares[first:], some, rows[first:].T, alpha=-2.0)  # |y|^2 - 2 x.y (b, n - first)
+        block.add_(squares[first : first + 512, None])
+        square = block[:, : len(some)]
+        square.masked_fill_(torch.ones_like(square, dtype=torch.bool).tril(), torch.inf)
+        # The T smallest numbers are no larger than the T-th smallest of the rows' minima
+        bound = block.amin(1).topk(top, largest=False).values[-1] if len(some) >= top else torch.inf
+        at = (block <= bound).nonzero()
+        pairs, lengths = torch.cat([pairs, at + first]), torch.cat([lengths, block[at[:, 0], at[:, 1]]])
         kept = lengths.topk(min(top, len(lengths)), largest=False).indices
         pairs, lengths = pairs[kept], lengths[kept]
     pairs = pairs[lengths.isfinite()]
@@ -192,6 +198,19 @@ def contact_sheet(images: Tensor, pairs: Tensor, across: int = 5) -> Tensor:
     return sheet
 
 
+def _closest_of_all(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """The 2 k nearest pairs of generated samples, as `closest_pairs`', from the k nearest neighbours of each.
+
+    None is missed: a pair that is on neither one's list has 2 k nearer ones there.
+    """
+    k, index = pairs.neighbours, pairs.ff_index
+    both = torch.stack([torch.arange(len(index))[:, None].expand_as(index), index], 2).flatten(0, 1).sort(1).values
+    lengths, order = pairs.ff_distance.flatten().sort(stable=True)
+    order, lengths = order[: 4 * k], lengths[: 4 * k]  # each may stand there twice
+    first = [i for i, at in enumerate(both[order].tolist()) if at not in both[order[:i]].tolist()][: 2 * k]
+    return both[order[first]], lengths[first]
+
+
 def _ladder(rows: Tensor, judge: Judge) -> list[Collisions]:
     """Batches of doubling size until half of them hold a duplicate or too few are left."""
     rungs: list[Collisions] = []
@@ -213,8 +232,8 @@ def birthday(study: Study) -> Result:
     the value is read at the size where that share is nearest to one half, and so is the interval, Clopper and
     Pearson's over batches: its upper end is inf where none had a duplicate. Details: ``size``, ``batches``, ``hits``,
     ``ladder`` (size, batches, hits), ``threshold`` (the data's 1 % quantile of nearest-neighbour distances), ``real``
-    (the same of the data themselves: compare with it), ``candidates`` (first, second, distance of the nearest pairs
-    of all). Pictures: those pairs, where images are given.
+    (the same of the data themselves: compare with it), ``candidates`` (first, second, distance of the ten nearest
+    pairs of all). Pictures: those pairs, where images are given.
     """
     real, fake = study.real_features, study.fake_features
     n = min(len(real), len(fake))
@@ -223,8 +242,7 @@ def birthday(study: Study) -> Result:
     judge, rng = near_duplicate(threshold), study.rng("birthday")
     order = [torch.randperm(len(x), generator=rng)[:n] for x in (real, fake)]
     of_real, of_fake = (_ladder(x[index], judge) for x, index in zip((real, fake), order, strict=True))
-    pairs, lengths = closest_pairs(fake[order[1]])
-    pairs = order[1][pairs].sort(1).values
+    pairs, lengths = _closest_of_all(study.pairs)
     last, base = _telling(of_fake), _telling(of_real)
     details = {
         "size": last.size,

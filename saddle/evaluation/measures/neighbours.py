@@ -80,12 +80,12 @@ def duplicates(real: Tensor, fake: Tensor) -> Tensor:
     >>> duplicates(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[3, 4], [4, 3]]))
     tensor([ True, False])
     """
-    known = {_digest(row) for row in real}
-    return torch.tensor([_digest(row) in known for row in fake])
+    known = set(_digests(real))
+    return torch.tensor([digest in known for digest in _digests(fake)])
 
 
-def _digest(row: Tensor) -> bytes:
-    return blake2b(row.contiguous().numpy().tobytes(), digest_size=16).digest()
+def _digests(rows: Tensor) -> list[bytes]:
+    return [blake2b(row.data, digest_size=16).digest() for row in rows.contiguous().numpy()]
 
 
 def neighbour_sheet(fake: Tensor, real: Tensor, by_pixel: Tensor, by_feature: Tensor, copied: Tensor) -> Tensor:

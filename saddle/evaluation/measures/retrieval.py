@@ -15,7 +15,7 @@ __all__ = ["closer", "nearest_distances", "relative_distance", "retrieval"]
 DEEPEST = 5
 """Nearest neighbours looked at; the value takes the first."""
 
-QUERIES = 2000
+QUERIES = 1000
 """Held-out real samples that search, at most."""
 
 
