@@ -166,7 +166,9 @@ def with_recipes(config: str) -> str:
     """mkdocs.yml with the recipes that there are in its navigation."""
     lines = "".join(f"      - {name}: recipes/{name}.md\n" for name in sorted(recipes.names()))
     changed, count = re.subn(
-        r"(?m)^(  - Recipes:\n(?: +- recipes/index\.md\n)?)(?: {6}- .*\n)*", rf"\g<1>{lines}", config
+        r"(?m)^(  - Recipes:\n(?: +- recipes/index\.md\n)?(?: +- Remedies: .*\n)?)(?: {6}- .*\n)*",
+        rf"\g<1>{lines}",
+        config,
     )
     assert count == 1, "mkdocs.yml has a line '  - Recipes:' in its navigation"
     return changed

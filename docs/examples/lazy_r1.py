@@ -62,7 +62,8 @@ class Control(nn.Module):
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
     G = common.generator(config, spec)
-    D = common.noisy(config, common.critic(config, spec, norm="none"))  # batch norm would couple the samples
+    D = common.critic(config, spec, norm="none")  # batch norm would couple the samples
+    G, D = common.treated(config, spec, G, D)
     critic, control = common.smoothed(config, minimax_critic), Control(config.gamma)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

@@ -40,12 +40,19 @@ def _features() -> list[dict[str, Any]]:
     return list(catalogue())
 
 
+def _remedies() -> list[dict[str, Any]]:
+    from saddle.recipes.remedies import catalogue
+
+    return list(catalogue())
+
+
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "recipes": _recipes,
     "data": _data,
     "labs": _labs,
     "measures": _measures,
     "features": _features,
+    "remedies": _remedies,
 }
 
 

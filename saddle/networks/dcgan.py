@@ -47,6 +47,7 @@ class ToLogit(nn.Module):
 
     def __init__(self, channels: int, side: int = 4, bias: bool = False) -> None:
         super().__init__()
+        self.side = side
         self.linear = nn.Linear(side * side * channels, 1, bias=bias)
 
     def forward(self, h: Tensor) -> Tensor:

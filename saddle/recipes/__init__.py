@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parent
 
 @cache
 def _files() -> dict[str, Path]:
-    return {path.stem.replace("_", "-"): path for path in sorted(FOLDER.glob("*/[a-z]*.py"))}
+    paths = sorted(FOLDER.glob("*/[a-z]*.py"))
+    return {path.stem.replace("_", "-"): path for path in paths if path.parent.name != "remedies"}
 
 
 def names() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What recipes share: networks by kind of data, the two options that act on any critic, and a game's assembly."""
+"""What recipes share: networks by kind of data, the options that act on any critic, and a game's assembly."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -11,6 +11,7 @@ from saddle.data.spec import Batch, Spec
 from saddle.game import Average, Game, Loss, Move, Nets, Player, Sampler, Terms, choose_dynamics, make_optimizer
 from saddle.networks import DCGANCritic, DCGANGenerator, InstanceNoise, MLPCritic, MLPGenerator
 from saddle.objectives import CriticLoss, one_sided
+from saddle.recipes import remedies
 from saddle.recipes.settings import MOST, Adversarial, Autoencoding
 
 __all__ = [
@@ -27,9 +28,9 @@ __all__ = [
     "mlp_generator",
     "network_of",
     "noise",
-    "noisy",
     "player",
     "smoothed",
+    "treated",
 ]
 
 See = Callable[[Terms], None]
@@ -100,9 +101,16 @@ class Energy(nn.Module):
         return self.error((self.autoencoder(x) - x).flatten(1))
 
 
-def noisy(config: Adversarial, D: nn.Module) -> nn.Module:
-    """D behind instance noise where the setting asks for it."""
-    return InstanceNoise(D, config.instance_noise) if config.instance_noise else D
+def treated(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """G and D with the remedies' layers and wrappers, and D behind instance noise, where the settings ask for them.
+
+    Raises:
+        ValueError: a remedy does not go with these networks or data; names it.
+    """
+    for remedy in remedies.chosen(config.remedies):
+        if hasattr(remedy, "networks"):
+            G, D = remedy.networks(config, spec, G, D)
+    return G, InstanceNoise(D, config.instance_noise) if config.instance_noise else D
 
 
 def smoothed(config: Adversarial, loss: CriticLoss) -> CriticLoss:
@@ -151,8 +159,8 @@ def adversaries(
 
     Args:
         config: the recipe's settings.
-        G: the generator's network.
-        D: the critic's network, behind ``noisy`` already.
+        G: the generator's network, ``treated``.
+        D: the critic's network, ``treated``.
         critic_loss: what D minimises.
         generator_loss: what G minimises.
         score: D's output for people to look at; by default ``D(x)``.
@@ -182,7 +190,11 @@ def adversaries(
     if isinstance(D, InstanceNoise):
         schedules.append(_anneal(config, D))
     dynamics = choose_dynamics(config.dynamics, config.consensus_weight)
-    return Game(players, moves, sampler, dynamics, controls or {}, schedules, share)
+    game = Game(players, moves, sampler, dynamics, controls or {}, schedules, share)
+    for remedy in remedies.chosen(config.remedies):
+        if hasattr(remedy, "rules"):
+            game = remedy.rules(game, config)
+    return game
 
 
 def decay(config: Adversarial, images: int) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from saddle.config import require
 from saddle.game import choose_dynamics
+from saddle.recipes import remedies
 
 __all__ = ["MOST", "Adversarial", "Autoencoding"]
 
@@ -55,6 +56,10 @@ class Adversarial:
     """Images after which both step sizes begin to fall linearly."""
     decay_until: int = 0
     """Images at which both step sizes reach 0; 0: they stay constant."""
+    remedies: str = ""
+    """Names from saddle list remedies, with commas: spectral-norm,diffaugment. They act on the critic or the losses."""
+    outputs = "logit"
+    """What the critic's outputs are: logit (above 0 for real samples), value, pair (only differences count), energy."""
 
     def __post_init__(self) -> None:
         for name in ("batch", "z_dim", "width", "hidden"):
@@ -76,6 +81,7 @@ class Adversarial:
             f"fewer images than decay_until={self.decay_until}",
         )
         choose_dynamics(self.dynamics)
+        remedies.read(self.remedies)
 
 
 @dataclass(frozen=True)

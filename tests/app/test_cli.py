@@ -194,6 +194,8 @@ SPECIAL = {
     "channels": (3,),
     "rounds": (123456789012,),
     "images": (7,),
+    "evaluate_every": ("45s",),
+    "remedies": ("lecam,spectral-norm",),
 }
 
 

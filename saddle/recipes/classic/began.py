@@ -36,6 +36,8 @@ SOURCE = "Berthelot, Schumm, Metz 2017, arXiv:1703.10717"
 class Config(common.Adversarial):
     """BEGAN for minutes on a CPU."""
 
+    outputs = "energy"
+    """What the critic gives for a sample."""
     batch: int = 32
     """Real samples per step of the critic."""
     z_dim: int = 64
@@ -98,7 +100,8 @@ class Control(nn.Module):
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
     G, autoencoder = networks(config, spec)
-    D = common.noisy(config, common.Energy(autoencoder, lambda difference: difference.abs().mean(1)))
+    energy = common.Energy(autoencoder, lambda difference: difference.abs().mean(1))
+    G, D = common.treated(config, spec, G, energy)
     control = Control(config.gamma, config.k_rate)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

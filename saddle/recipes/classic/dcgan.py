@@ -52,7 +52,7 @@ PRESETS = {
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape; each fake batch serves D's step and then G's."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec))
     critic = common.smoothed(config, minimax_critic)
 
     def share(batch: Batch, rng: torch.Generator) -> Batch:

@@ -26,6 +26,8 @@ SOURCE = "Zhao, Mathieu, LeCun 2017, arXiv:1609.03126"
 class Config(common.Adversarial):
     """The paper's settings for MNIST."""
 
+    outputs = "energy"
+    """What the critic gives for a sample."""
     lr_generator: float = 1e-3
     """Step size of the generator."""
     lr_critic: float = 1e-3
@@ -54,7 +56,7 @@ def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
     G, autoencoder = common.generator(config, spec), autoencoder_for(config, spec)
     energy = common.Energy(autoencoder, partial(torch.linalg.vector_norm, dim=1))
-    D = common.noisy(config, energy)
+    G, D = common.treated(config, spec, G, energy)
     critic = common.smoothed(config, partial(ebgan_critic, margin=config.margin))
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

@@ -29,6 +29,8 @@ GENERATOR_LOSSES = {"saddle": fgan_generator, "heuristic": fgan_generator_heuris
 class Config(common.Adversarial):
     """Adam 2e-4, as in the paper, and the divergence."""
 
+    outputs = "value"
+    """What the critic gives for a sample."""
     divergence: str = "jensen-shannon"
     """kl, reverse-kl, pearson, neyman, squared-hellinger, jensen-shannon, gan or total-variation."""
     loss: str = "saddle"
@@ -45,7 +47,7 @@ SMALL = Config(batch=8, z_dim=8, width=8, hidden=16)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec))
     divergence, objective = DIVERGENCES[config.divergence], GENERATOR_LOSSES[config.loss]
     critic = common.smoothed(config, fgan_critic(divergence))
 

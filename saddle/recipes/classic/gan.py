@@ -46,8 +46,7 @@ SMALL = Config(batch=8, z_dim=8, hidden=16)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = networks(config, spec)
-    D = common.noisy(config, D)
+    G, D = common.treated(config, spec, *networks(config, spec))
     objective = LOSSES[config.loss]
     critic = common.smoothed(config, objective.critic)
 

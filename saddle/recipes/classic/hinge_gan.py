@@ -26,7 +26,7 @@ SMALL = Config(batch=8, z_dim=8, width=8, hidden=16)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec))
     critic = common.smoothed(config, hinge_critic)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

@@ -22,6 +22,8 @@ SOURCE = "Mao et al. 2017, arXiv:1611.04076"
 class Config(common.Adversarial):
     """DCGAN's settings with batch 64, and the three labels."""
 
+    outputs = "value"
+    """What the critic gives for a sample."""
     a: float = 0.0
     """What D should answer on fake samples."""
     b: float = 1.0
@@ -39,7 +41,7 @@ SMALL = Config(batch=8, z_dim=8, width=8, hidden=16)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec))
     critic = common.smoothed(config, partial(least_squares_critic, a=config.a, b=config.b))
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

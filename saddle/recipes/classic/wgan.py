@@ -24,6 +24,8 @@ SOURCE = "Arjovsky, Chintala, Bottou 2017, arXiv:1701.07875"
 class Config(common.Adversarial):
     """Algorithm 1's defaults: alpha 5e-5, c 0.01, m 64, n_critic 5, RMSProp."""
 
+    outputs = "value"
+    """What the critic gives for a sample."""
     optimizer: str = "rmsprop"
     """Optimiser of both players; the paper found momentum harmful."""
     lr_generator: float = 5e-5
@@ -49,7 +51,7 @@ SMALL = Config(batch=8, z_dim=8, width=8, hidden=16, n_critic=2)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec))
     critic = common.smoothed(config, wasserstein_critic)
     clip_weights(D, config.clip)
 

@@ -26,6 +26,8 @@ NORMS = {name: name for name in ("none", "layer", "group")}
 class Config(common.Adversarial):
     """Algorithm 1 with lambda 10 and n_critic 5."""
 
+    outputs = "value"
+    """What the critic gives for a sample."""
     z_dim: int = 128
     """Dimensions of the latent vector z ~ N(0, I)."""
     lr_generator: float = 1e-4
@@ -55,7 +57,7 @@ SMALL = Config(batch=8, z_dim=8, width=8, hidden=16, n_critic=2)
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = common.generator(config, spec), common.noisy(config, common.critic(config, spec, config.critic_norm))
+    G, D = common.treated(config, spec, common.generator(config, spec), common.critic(config, spec, config.critic_norm))
     critic, penalty = common.smoothed(config, wasserstein_critic), PENALTIES[config.penalty]
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

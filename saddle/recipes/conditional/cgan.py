@@ -45,8 +45,7 @@ def build(config: Config, spec: Spec) -> Game:
     require(
         spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
     )
-    G, D = networks(config, spec)
-    D = common.noisy(config, D)
+    G, D = common.treated(config, spec, *networks(config, spec))
     critic = common.smoothed(config, minimax_critic)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:

@@ -33,6 +33,8 @@ SOURCE = "Huang, Gokaslan, Kuleshov, Tompkin 2024, arXiv:2501.05441"
 class Config(common.Adversarial):
     """R3GAN for minutes on a CPU."""
 
+    outputs = "pair"
+    """What the critic gives for a sample."""
     batch: int = 16
     """Real samples per step of the critic."""
     z_dim: int = 64
@@ -100,8 +102,7 @@ class Control(nn.Module):
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
-    G, D = networks(config, spec)
-    D = common.noisy(config, D)
+    G, D = common.treated(config, spec, *networks(config, spec))
     control, epsilon = Control(config.gamma), config.label_smoothing
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
