@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from saddle.data import Dataset
     from saddle.game import Game
 
-__all__ = ["main"]
+__all__ = ["Plan", "main", "make_plan"]
 
 FREE_ON_RESUME = {
     "resume",
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
         print(_help())
         return 0 if argv else 2
     name, flags = (argv[0], argv[1:]) if not argv[0].startswith("-") else (_resumed_recipe(argv), argv)
-    plan, as_json = _plan(name, flags)
+    plan, as_json = make_plan(name, flags)
     from saddle.app.session import Session
 
     session = Session.prepare(plan, announce=_say)
@@ -109,7 +109,12 @@ class Plan:
         }
 
 
-def _plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
+def make_plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
+    """What ``saddle train NAME FLAGS`` would do, and whether it was asked for JSON; nothing is written.
+
+    Raises:
+        ValueError: a flag, a value or the data cannot be used, or the run to resume.
+    """
     from saddle.recipes import catalogue, find
 
     module = find(name)
