@@ -17,6 +17,7 @@ COMMANDS = {
     "sample": "draw from a trained run: .npy, .png or a folder of images",
     "evaluate": "measure samples against data: FID, precision and recall, and all of Borji's measures",
     "compare": "recipes over seeds under one budget: a table, a paired test, a picture",
+    "doctor": "say what is wrong with a run, on what evidence, and which flag to change",
     "report": "write one self-contained page about a run",
     "lab": "the theory: a formula, figure or table of the lectures, computed and drawn",
     "data": "check a folder of images, or pack it at training size",

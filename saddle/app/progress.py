@@ -83,6 +83,13 @@ class Screen:
         if self._live:
             self._live.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above what is shown."""
+        if self._live is None:
+            print(f"saddle: {line}", file=sys.stderr, flush=True)
+        else:
+            self._live.console.print(f"saddle: {line}", highlight=False, markup=False)
+
     def wants(self, seconds: float) -> bool:
         """Whether it is time to show new figures; reading them may wait for the device."""
         return seconds - self._last >= (0.25 if self._live else self._quiet_every)

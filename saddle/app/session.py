@@ -17,6 +17,7 @@ from saddle.app.progress import Screen
 from saddle.app.runs import Run, next_free
 from saddle.app.threads import time_rounds
 from saddle.app.train import Plan, cores
+from saddle.app.watch import Watch
 from saddle.game import Game, NonFinite, Report, Terms, checkpoint, play
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Session:
         save = Every(options.checkpoint_every, "checkpoint_every")
         look = Every(options.sample_every, "sample_every")
         judge, judged = self._judge()
+        watch = Watch.of(self.plan, game, screen.say)
         start = monotonic()
         done, stopped = self._progress(0.0)
         if stopped:
@@ -134,6 +136,7 @@ class Session:
             report = replace(report, terms=latest)
             if report.round % options.log_every == 0 or report.round == 1:
                 self._log(log, report, spent, scalars)
+                watch.see(report.round, report.values())
             if look.due(report.round, spent):
                 self._picture()
             if judge and judged and judged.due(report.round, spent):

@@ -12,18 +12,18 @@ __all__ = ["CAUSES", "EXPLAINS", "Evidence", "Verdict", "ranked", "severity"]
 CAUSES = {
     "non-finite": "a loss, a gradient or a weight is infinite or NaN",
     "learning-rate": "a step size is far too large, or so small that nothing moves",
+    "oscillation": "the players chase each other round and round",
+    "memorisation": "the generator repeats its training data",
+    "critic-overfitting": "the critic knows its training data by heart",
     "critic-too-strong": "the critic is always right and the generator learns nothing from it",
     "generator-exploiting": "the critic is at chance although the samples are bad",
-    "oscillation": "the players chase each other round and round",
-    "critic-overfitting": "the critic knows its training data by heart",
-    "memorisation": "the generator repeats its training data",
     "mode-collapse": "the generator makes few of the kinds of thing that are in the data",
     "healthy": "nothing of this was found",
 }
 """The causes and what each means."""
 
 EXPLAINS = {
-    "non-finite": ("learning-rate", "critic-too-strong", "generator-exploiting", "oscillation", "mode-collapse"),
+    "non-finite": ("learning-rate", "oscillation", "critic-too-strong", "generator-exploiting", "mode-collapse"),
     "learning-rate": (
         "critic-too-strong",
         "generator-exploiting",
@@ -31,7 +31,7 @@ EXPLAINS = {
         "critic-overfitting",
         "mode-collapse",
     ),
-    "critic-too-strong": ("mode-collapse", "critic-overfitting"),
+    "critic-too-strong": ("mode-collapse",),
     "generator-exploiting": ("mode-collapse",),
     "oscillation": ("critic-too-strong", "generator-exploiting", "mode-collapse"),
     "critic-overfitting": ("critic-too-strong", "mode-collapse"),
@@ -66,8 +66,8 @@ class Evidence:
 class Verdict:
     """One cause that was found.
 
-    >>> Verdict("oscillation", 0.5, (Evidence("share of power", 0.9, 0.5, 100),), "lower --lr_critic").document()["cause"]
-    'oscillation'
+    >>> Verdict("oscillation", 0.5, (Evidence("share", 0.9, 0.5, 100),), "lower --lr_critic").document()["evidence"]
+    {'what': 'share', 'number': 0.9, 'threshold': 0.5, 'round': 100}
     """
 
     cause: str
@@ -120,7 +120,9 @@ def ranked(found: Iterable[Verdict | None], round: int = 0) -> list[Verdict]:
     """
     verdicts: dict[str, Verdict] = {}
     for verdict in found:
-        if verdict is not None and (verdict.cause not in verdicts or verdict.strength > verdicts[verdict.cause].strength):
+        if verdict is not None and (
+            verdict.cause not in verdicts or verdict.strength > verdicts[verdict.cause].strength
+        ):
             verdicts[verdict.cause] = verdict
     if not verdicts:
         return [healthy(round)]
