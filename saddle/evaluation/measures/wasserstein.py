@@ -82,8 +82,10 @@ def fit_critic(
     """Train f to maximise E f(real) - E f(fake), and stop when the gap on held-out samples no longer grows.
 
     Args:
-        real, fake: features to train on (N, d), (M, d).
-        held_real, held_fake: features to stop by.
+        real: features to train on (N, d), (M, d).
+        fake: likewise.
+        held_real: features to stop by.
+        held_fake: likewise.
         rng: random numbers: weights and batches.
         widths: hidden layers, of even widths; none: a linear critic.
         steps: at most so many.
@@ -113,7 +115,8 @@ def exact(x: Tensor, y: Tensor, order: int = 1) -> float:
     """Wasserstein distance W_p of two sets of as many points each, by the cheapest assignment: O(N^3).
 
     Args:
-        x, y: (N, d).
+        x: (N, d).
+        y: likewise.
         order: p.
     Returns:
         (1/N min_perm sum_i |x_i - y_perm(i)|^p)^(1/p), in [0, inf).
@@ -142,7 +145,8 @@ def sliced(x: Tensor, y: Tensor, directions: Tensor, order: int = 2) -> Tensor:
     """W_p^p of the projections on each direction: one product with all of them, then sorting.
 
     Args:
-        x, y: (N, d), (M, d); N and M may differ.
+        x: (N, d), (M, d); N and M may differ.
+        y: likewise.
         directions: (L, d), unit vectors.
         order: p.
     Returns:
@@ -194,7 +198,8 @@ def swd(real: Tensor, fake: Tensor, rng: torch.Generator, patches: int = 128, re
     do not count; a channel without any deviation stays 0.
 
     Args:
-        real, fake: images (N, C, S, S), (M, C, S, S), S >= 8, uint8 or float; left as they are.
+        real: images (N, C, S, S), (M, C, S, S), S >= 8, uint8 or float; left as they are.
+        fake: likewise.
         rng: random numbers: patches and directions. Equal ones give equal results.
         patches: patches of each image and scale.
         repeats: times 128 random directions.
