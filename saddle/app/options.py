@@ -17,6 +17,8 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_THREADS = 1024
+ADDED = ("evaluate_every", "remedies")
+"""Settings that earlier runs do not hold, because there were none: they played with the defaults."""
 LONGEST = 1e10
 """Seconds a time may have: 300 years."""
 
@@ -179,6 +181,8 @@ def read_settings(config: Callable[..., T], values: Mapping[str, Any], where: st
     from jsonargparse import ArgumentError, ArgumentParser
 
     names = _names(config)
+    defaults = {field.name: field.default for field in fields(config) if field.name in ADDED}  # type: ignore[arg-type]
+    values = defaults | dict(values)
     missing = next((name for name in names if name not in values), None)
     require(missing is None, f"{where}: {missing}", "missing", "a value")
     parser = ArgumentParser(exit_on_error=False)

@@ -208,6 +208,17 @@ def test_settings_given_again_unchanged_are_no_reason_to_refuse(twice, saddle):
     assert saddle("train", "gan", "--resume", "a", *words).json["rounds"] == 7
 
 
+def test_a_run_from_before_a_setting_was_added_goes_on(run, saddle, same):
+    """Its config.json lacks what there was not; it had the default."""
+    assert run("a", "--rounds", 6).status == run("b", "--rounds", 3).status == 0
+    file = Path("b/config.json")
+    config = json.loads(file.read_text())
+    del config["options"]["evaluate_every"], config["settings"]["remedies"]
+    file.write_text(json.dumps(config))
+    assert saddle("train", "--resume", "b", "--rounds", 6).status == 0
+    assert same("a", "b")
+
+
 def test_another_recipe_does_not_resume_it(twice, saddle):
     said = saddle("train", "wgan", "--resume", "a")
     assert said.status == 2 and "recipe=wgan" in said.err and "gan" in said.err
