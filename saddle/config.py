@@ -1,10 +1,13 @@
-"""Choosing by name and checking settings: two functions whose errors say what was given and what was expected."""
+"""Choosing by name, checking settings with errors that teach, and reading what a file says of itself."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["choose", "require"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["choose", "facts", "require"]
 
 T = TypeVar("T")
 
@@ -49,3 +52,28 @@ def require(holds: bool, field: str, value: object, expected: str) -> None:
     """
     if not holds:
         raise ValueError(f"{field}={value}: expected {expected}")
+
+
+def facts(path: "Path") -> dict[str, str]:
+    """What a source file says of itself, without being run: catalogues are made of files that import torch.
+
+    Args:
+        path: a Python file with a docstring.
+    Returns:
+        ``summary``, the docstring's first line, and every constant that is assigned at the top, in lower case.
+
+    >>> from pathlib import Path
+    >>> sorted(facts(Path(__file__)))
+    ['summary']
+    """
+    import ast  # only here: every command imports this module, few need it
+
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    told = {
+        node.targets[0].id.lower(): str(node.value.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    return told | {"summary": (ast.get_docstring(tree) or "").splitlines()[0]}

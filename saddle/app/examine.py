@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from saddle.app.options import TrainOptions
 from saddle.app.runs import Run, at_checkpoint, load_data
@@ -215,9 +214,5 @@ def _scores(case: _Case, game: Game, held_out: Side | None, left_out: dict[str, 
     elif takes and held_out.labels is None:
         left_out["critic-overfitting"] = "the held-out samples have no labels, which this critic needs"
     else:
-        kept = way * score(game, _floats(held_out), held_out.labels if takes else None)
+        kept = way * score(game, held_out.floats, held_out.labels if takes else None)
     return Scores(way * outputs[0], way * outputs[1], kept, game.round)
-
-
-def _floats(side: Side) -> Tensor:
-    return side.samples.float() if side.images is None else side.images.float() / 127.5 - 1.0

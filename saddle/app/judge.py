@@ -8,6 +8,7 @@ from typing import Any
 
 from saddle.app.pictures import aside
 from saddle.data import Dataset
+from saddle.evaluation.features import Extractor, default_for, find
 from saddle.evaluation.scoring import as_side, evaluate
 from saddle.evaluation.side import Model, Side
 from saddle.game import Game
@@ -39,6 +40,11 @@ class Judge:
         count = min(len(self.data), self.samples) if len(self.data) else self.samples
         return as_side(self.data, "real", count, self.seed)
 
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What turns both sides into features: made once."""
+        return find(default_for(self.real, self.real))
+
     def measure(self, game: Game, seconds: float) -> dict[str, Any]:
         """Measure the game as it is, write a line of ``scores.jsonl`` and return it; training is not disturbed.
 
@@ -50,7 +56,7 @@ class Judge:
         """
         with aside(game, self.seed):
             model = Model(game, self.data.spec, f"round {game.round}")
-            card = evaluate(self.real, model, MEASURES, n=len(self.real), seed=self.seed)
+            card = evaluate(self.real, model, MEASURES, self.extractor, n=len(self.real), seed=self.seed)
         row: dict[str, Any] = {"round": game.round, "images": game.images, "seconds": round(seconds, 3)}
         row |= {name: card[name].value for name in ("fid", "kid")}
         row |= {name: card["precision-recall"].details[name] for name in PARTS}

@@ -7,12 +7,10 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saddle.app.options import _names, _plain, _spelt
-from saddle.app.parser import misspelt
+from saddle.app.parser import parse_settings, setting_names
 from saddle.app.pictures import write_whole
 from saddle.config import require
 
@@ -117,19 +115,15 @@ document.getElementById("play").onclick = () => {{
 
 
 def _parse(prog: str, summary: str, argv: Sequence[str], config: type) -> tuple[Any, Path | None, bool]:
-    from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+    from jsonargparse import ArgumentParser, set_parsing_settings
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(prog=prog, description=summary, exit_on_error=False)
     parser.add_argument("--out", help="X.png, X.gif or X.html; by default the lab's name with .png, in this folder.")
     parser.add_argument("--json", action="store_true", help="Print one JSON document.")
     parser.add_class_arguments(config, as_group=True)
-    try:
-        given = parser.parse_args(_spelt(argv, fields(config))).as_dict()
-    except ArgumentError as error:
-        known = [f"--{name}" for name in ("out", "json", *_names(config))]
-        raise ValueError(f"{prog}: {misspelt(_plain(error), known)}; {prog} --help lists the flags") from error
-    settings = config(**{name: given[name] for name in _names(config)})
+    given = parse_settings(parser, argv, (config,), ("out", "json"))
+    settings = config(**{name: given[name] for name in setting_names(config)})
     return settings, Path(given["out"]) if given["out"] else None, given["json"]
 
 

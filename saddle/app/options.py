@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields
-from itertools import zip_longest
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar, get_args
 
-from saddle.app.parser import misspelt
+from saddle.app.parser import parse_settings, plain, setting_names
 from saddle.config import choose, require
 
 __all__ = ["Every", "TrainOptions", "duration", "parse_flags", "read_settings", "spell_duration"]
@@ -150,7 +149,7 @@ def parse_flags(
     Raises:
         ValueError: a flag or a value is wrong.
     """
-    from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+    from jsonargparse import ArgumentParser, set_parsing_settings
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(prog=prog, description=summary, exit_on_error=False)
@@ -160,11 +159,7 @@ def parse_flags(
     parser.add_class_arguments(config, as_group=True)
     if defaults:
         parser.set_defaults(defaults)
-    try:
-        given = parser.parse_args(_spelt(argv, [*fields(TrainOptions), *fields(config)])).as_dict()
-    except ArgumentError as error:
-        known = [f"--{name}" for name in ("config", "json", *_names(TrainOptions), *_names(config))]
-        raise ValueError(f"{prog}: {misspelt(_plain(error), known)}; {prog} --help lists the flags") from error
+    given = parse_settings(parser, argv, (TrainOptions, config), ("config", "json"))
     return _filled(TrainOptions, given, prog), _filled(config, given, prog), {"json": given["json"]}
 
 
@@ -180,7 +175,7 @@ def read_settings(config: Callable[..., T], values: Mapping[str, Any], where: st
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
-    names = _names(config)
+    names = setting_names(config)
     defaults = {field.name: field.default for field in fields(config) if field.name in ADDED}  # type: ignore[arg-type]
     values = defaults | dict(values)
     missing = next((name for name in names if name not in values), None)
@@ -190,7 +185,7 @@ def read_settings(config: Callable[..., T], values: Mapping[str, Any], where: st
     try:
         given = parser.parse_object(dict(values)).as_dict()
     except ArgumentError as error:
-        raise ValueError(f"{where}: {_plain(error)}") from error
+        raise ValueError(f"{where}: {plain(error)}") from error
     return _filled(config, given, where)
 
 
@@ -199,31 +194,4 @@ def _filled(config: Callable[..., T], given: Mapping[str, Any], where: str) -> T
     for field in fields(config):  # type: ignore[arg-type]  # a dataclass
         meant = given[field.name] is not None or type(None) in get_args(field.type)
         require(meant, f"{where}: {field.name}", "null", "a value")
-    return config(**{name: given[name] for name in _names(config)})
-
-
-def _names(config: Any) -> list[str]:
-    return [field.name for field in fields(config)]
-
-
-def _spelt(argv: Sequence[str], known: Sequence[Field[Any]]) -> list[str]:
-    """Accept --lr-critic for --lr_critic, and a bare --mirror for --mirror=true."""
-    switches = {f"--{field.name}" for field in known if field.type is bool}
-    words = []
-    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
-        if word.startswith("--"):
-            flag, equals, value = word.partition("=")
-            word = "--" + flag[2:].replace("-", "_") + equals + value
-            if word in switches and following.lower() not in ("true", "false"):
-                word += "=true"
-        words.append(word)
-    return words
-
-
-def _plain(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    text = re.sub(r"Expected an? <class '(\w+)'>\. Got value:", r"expected \1, got", text)
-    text = re.sub(r"expected str, got (-?[\d.]+)", r"expected text, got the number \1 (in YAML: '\1')", text)
-    union = r"Does not validate against any of the Union subtypes .*<class '(\w+)'>, <class 'NoneType'>.* Given value: "
-    text = re.sub(union, r"expected \1, got ", text)
-    return re.sub(r"Parser key \"(\w+)\":", r"--\1:", text)
+    return config(**{name: given[name] for name in setting_names(config)})

@@ -14,6 +14,7 @@ from torch import Tensor
 from saddle.app.scatter import scatter
 from saddle.config import require
 from saddle.data.dataset import Dataset, to_floats
+from saddle.evaluation.side import to_bytes
 from saddle.game import Game, generate, latents
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def save_png(image: Image.Image, path: Path) -> None:
     write_whole(path, write)
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file in the same folder, then put it in the place of ``path``.
 
     Raises:
@@ -246,7 +247,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def _bytes(x: Tensor) -> Tensor:
-    return x.detach().cpu().float().nan_to_num(0.0).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return to_bytes(x.detach().cpu().float().nan_to_num(0.0).clamp(-1, 1))
 
 
 def _scatter(dataset: Dataset, fake: Tensor, seed: int) -> Image.Image:

@@ -4,7 +4,6 @@ import argparse
 import io
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,18 +77,12 @@ def _parser() -> argparse.ArgumentParser:
 def _write(x: "Tensor", out: Path, run: "Run") -> None:
     import numpy as np
 
-    from saddle.app.pictures import grid, save_png, single
+    from saddle.app.pictures import grid, save_png, single, write_whole
 
     if out.suffix == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, x.numpy(), allow_pickle=False)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-        try:
-            temporary.write_bytes(buffer.getvalue())
-            os.replace(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(out, lambda path: path.write_bytes(buffer.getvalue()))
     elif out.suffix == ".png":
         out.parent.mkdir(parents=True, exist_ok=True)
         save_png(_plot(x, run) if run.spec.points else grid(x), out)

@@ -135,8 +135,8 @@ class Session:
             latest |= report.terms  # a lazy move's terms stand until it is made again
             report = replace(report, terms=latest)
             if report.round % options.log_every == 0 or report.round == 1:
-                self._log(log, report, spent, scalars)
-                watch.see(report.round, report.values())
+                values = self._log(log, report, spent, scalars)
+                watch.see(report.round, values)
             if look.due(report.round, spent):
                 self._picture()
             if judge and judged and judged.due(report.round, spent):
@@ -165,13 +165,14 @@ class Session:
             return shares[nearest], "interrupted"
         return shares[nearest], nearest if shares[nearest] >= 1 else ""
 
-    def _log(self, log: IO[str], report: Report, spent: float, scalars: Any) -> None:
+    def _log(self, log: IO[str], report: Report, spent: float, scalars: Any) -> dict[str, float]:
         values = report.values()
         row = {"round": report.round, "images": report.images, "seconds": round(self.before + spent, 3)} | values
         log.write(json.dumps(row) + "\n")
         log.flush()
         if scalars is not None:
             scalars.write(values, report.images)
+        return values
 
     def _picture(self, *more: Path) -> None:
         from saddle.app.pictures import draw, save_png

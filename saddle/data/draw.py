@@ -10,7 +10,7 @@ from torch import Tensor
 from saddle.config import require
 from saddle.data.spec import Batch
 
-__all__ = ["Draw", "EpochDraw", "FreshDraw", "generator"]
+__all__ = ["Draw", "EpochDraw", "FreshDraw", "generator", "require_part"]
 
 
 def generator(*key: int | str) -> torch.Generator:
@@ -72,8 +72,7 @@ class EpochDraw(Draw):
         mirror: bool = False,
     ) -> None:
         require(count >= 1, "count", count, "1 or more samples in the data set")
-        require(batch >= 1, "batch", batch, "1 or more samples in a batch")
-        require(0 <= rank < world, "rank", rank, f"0 to {world - 1}, because there are {world} processes")
+        require_part(batch, rank, world)
         self._count, self._look, self._batch = count, look, batch
         self._seed, self._device, self._mirror = seed, device, mirror
         self._rank, self._world = rank, world
@@ -113,6 +112,16 @@ class EpochDraw(Draw):
         self._order = torch.randperm(self._count, generator=rng).to(self._device)  # (n,)
         self._flips = torch.rand(self._count, generator=rng).lt(0.5).to(self._device)  # (n,)
         self._epoch = epoch
+
+
+def require_part(batch: int, rank: int, world: int) -> None:
+    """Refuse a batch without samples, and a process that is none of the ``world``.
+
+    Raises:
+        ValueError: one of these.
+    """
+    require(batch >= 1, "batch", batch, "1 or more samples in a batch")
+    require(0 <= rank < world, "rank", rank, f"0 to {world - 1}, because there are {world} processes")
 
 
 class FreshDraw(Draw):

@@ -8,7 +8,7 @@ from torch import Tensor
 from saddle.config import require
 from saddle.data.dataset import Dataset, Images, to_floats
 from saddle.data.digits import mnist
-from saddle.data.draw import Draw, FreshDraw
+from saddle.data.draw import Draw, FreshDraw, require_part
 from saddle.data.spec import Batch, Spec
 
 __all__ = ["Stacked", "stacked_mnist"]
@@ -58,8 +58,7 @@ class Stacked(Dataset):
         mirror: bool = False,
     ) -> Draw:
         """An endless, seeded sequence of batches: see `Dataset.draw`."""
-        require(batch >= 1, "batch", batch, "1 or more samples in a batch")
-        require(0 <= rank < world, "rank", rank, f"0 to {world - 1}, because there are {world} processes")
+        require_part(batch, rank, world)
 
         def look(rng: torch.Generator) -> Batch:
             held = self.sample(batch, rng)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saddle.config import require
 from saddle.data.dataset import Dataset
-from saddle.data.draw import Draw, FreshDraw
+from saddle.data.draw import Draw, FreshDraw, require_part
 from saddle.data.spec import Batch, Spec
 
 __all__ = ["Mixture", "Toy", "gaussian1d", "grid", "log_mixture", "mixture1d", "ring"]
@@ -57,8 +57,7 @@ class Toy(Dataset):
         mirror: bool = False,
     ) -> Draw:
         """An endless, seeded sequence of batches: see `Dataset.draw`."""
-        require(batch >= 1, "batch", batch, "1 or more samples in a batch")
-        require(0 <= rank < world, "rank", rank, f"0 to {world - 1}, because there are {world} processes")
+        require_part(batch, rank, world)
         require(not mirror, "mirror", mirror, "no mirroring, because these are points")
         return FreshDraw(lambda rng: self.sample(batch, rng), seed, device, rank)
 

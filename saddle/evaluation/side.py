@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
-from saddle.data.dataset import Dataset, Images
+from saddle.data.dataset import Dataset, Images, to_floats
 from saddle.data.spec import Spec
 from saddle.game import Game, sample, score
 from saddle.game.sample import at_rest
@@ -206,6 +206,11 @@ class Side:
         x = self.images if self.images is not None else self.rows
         assert x is not None
         return x
+
+    @property
+    def floats(self) -> Tensor:
+        """The samples as players see them: float32, images in [-1, 1]."""
+        return self.samples.float() if self.images is None else to_floats(self.images)
 
     @property
     def fingerprint(self) -> str:

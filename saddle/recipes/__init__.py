@@ -1,12 +1,11 @@
 """One file, one system. The folder is the list: a recipe is found by its file, and read without importing torch."""
 
-import ast
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from saddle.config import choose
+from saddle.config import choose, facts
 
 __all__ = ["catalogue", "find", "names"]
 
@@ -44,14 +43,5 @@ def find(name: str) -> ModuleType:
 
 
 def _describe(name: str, path: Path) -> dict[str, str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    source = next(
-        node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "SOURCE"
-        and isinstance(node.value, ast.Constant)
-    )
-    summary = (ast.get_docstring(tree) or "").splitlines()[0]
-    return {"name": name, "summary": summary, "source": str(source), "family": path.parent.name}
+    told = facts(path)
+    return {"name": name, "summary": told["summary"], "source": told["source"], "family": path.parent.name}

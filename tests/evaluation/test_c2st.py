@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, kstest
 
 from saddle.evaluation.features import Identity
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.measures.c2st import Neighbourhood, balance, c2st, nearest_classes, two_sample_test
-from saddle.evaluation.measures.probes import ClassMoments, clopper_pearson, discriminant, logistic, network
+from saddle.evaluation.measures.probes import ClassMoments, discriminant, logistic, network
 from saddle.evaluation.pairs import sweep
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from saddle.evaluation.human.glance import clopper_pearson, detection, expected_judgements, sprt, wilson
+from saddle.evaluation.human.glance import detection, expected_judgements, sprt
 from saddle.evaluation.human.plan import EXPOSURES
 from saddle.evaluation.human.psychometric import (
     THREE_UP_ONE_DOWN,
@@ -17,6 +17,7 @@ from saddle.evaluation.human.psychometric import (
     staircase_durations,
     weibull,
 )
+from saddle.evaluation.intervals import clopper_pearson, wilson
 
 
 def answers(p, seed):

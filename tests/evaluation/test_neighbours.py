@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from saddle.evaluation.features import Extractor, Identity
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.measures.neighbours import (
     RED,
     distance_ratio,
@@ -11,7 +12,6 @@ from saddle.evaluation.measures.neighbours import (
     nearest_neighbours,
     neighbour_sheet,
     share_closer,
-    share_interval,
 )
 from saddle.evaluation.pairs import sweep
 from saddle.evaluation.side import Side
@@ -97,7 +97,7 @@ def test_interval_is_clopper_and_pearsons(hits, n):
     from scipy.stats import binomtest
 
     expected = binomtest(hits, n).proportion_ci(0.95, "exact")
-    assert share_interval(hits, n) == pytest.approx((expected.low, expected.high))
+    assert clopper_pearson(hits, n) == pytest.approx((expected.low, expected.high))
 
 
 def test_duplicates_know_a_bit(rng):

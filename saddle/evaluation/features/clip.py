@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from saddle.evaluation.features.base import Extractor
 from saddle.evaluation.features.vit import Shape, VisionTransformer, join_qkv, rename
-from saddle.evaluation.features.weights import load_into, read, resolve
+from saddle.evaluation.features.weights import loaded, read, resolve
 
 __all__ = ["CLIP", "HASHES", "NAMES", "REPOS", "SHAPE", "from_published"]
 
@@ -80,11 +79,7 @@ class CLIP(Extractor):
     def __init__(self, weights: str | Path | None = None) -> None:
         unknown = str(weights).lower().endswith(".safetensors")
         path, self.weights = resolve(NAMES, () if unknown else HASHES, weights, repos=REPOS)
-        with torch.device("meta"):  # no time for initial weights, all of which are replaced
-            net = VisionTransformer(SHAPE)
-        self.network = net.to_empty(device="cpu")
-        load_into(self.network, from_published(read(path)), path)
-        self.network.eval().requires_grad_(False)
+        self.network = loaded(lambda: VisionTransformer(SHAPE), from_published(read(path)), path)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         x = self.fit(images)

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import torch
 from torch import Tensor, cat, nn
 from torch.nn.functional import avg_pool2d, max_pool2d
 
@@ -19,7 +18,7 @@ from saddle.config import choose
 from saddle.evaluation.features.base import Extractor
 from saddle.evaluation.features.presets import PRESETS
 from saddle.evaluation.features.resize import RESIZERS
-from saddle.evaluation.features.weights import load_into, read, resolve
+from saddle.evaluation.features.weights import loaded, read, resolve
 
 __all__ = ["HASHES", "NAMES", "Inception2015", "InceptionV3"]
 
@@ -193,11 +192,7 @@ class Inception2015(Extractor):
     def __init__(self, weights: str | Path | None = None, preset: str = "torch-fidelity") -> None:
         self._feed_as(preset)
         path, self.weights = resolve(NAMES, HASHES, weights)
-        with torch.device("meta"):  # no time for initial weights, all of which are replaced
-            net = InceptionV3()
-        self.network = net.to_empty(device="cpu")
-        load_into(self.network, read(path), path)
-        self.network.eval().requires_grad_(False)
+        self.network = loaded(InceptionV3, read(path), path)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         return self.network((self.fit(images) - self.centre) / self.scale)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from saddle.config import choose, require
 from saddle.evaluation.features.base import Extractor
 from saddle.evaluation.features.resize import to_colour
-from saddle.evaluation.features.weights import load_into, read, resolve
+from saddle.evaluation.features.weights import loaded, read, resolve
 
 __all__ = ["TRUNKS", "Perceptual", "Trunk", "layers"]
 
@@ -124,11 +124,10 @@ class Perceptual(Extractor):
         known = choose(net, TRUNKS, "network")
         self.name, self.least, self.dimensions = f"lpips[{net}]", known.least, sum(known.widths)
         path, self.weights = resolve([known.file], [known.sha256], trunk)
+        held = read(path)
         with torch.device("meta"):
-            empty = _Stages(net)
-        self.network = empty.to_empty(device="cpu")
-        load_into(self.network, _renamed(self.network, read(path)), path)
-        self.network.eval().requires_grad_(False)
+            named = _renamed(_Stages(net), held)
+        self.network = loaded(lambda: _Stages(net), named, path)
         path, found = resolve([known.heads], [known.heads_sha256], heads)
         self.heads = _heads(read(path), known.widths, path)
         self.settings = f"heads={found[:16]}"

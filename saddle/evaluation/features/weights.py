@@ -111,13 +111,14 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Pa
 def loaded(build: Callable[[], M], tensors: Mapping[str, Tensor], source: str | Path) -> M:
     """A network with these weights, at rest and without gradients of its own.
 
-    Its initial weights, which nobody sees, take no random numbers from anyone else.
+    It has no initial weights, which nobody would see: they would take time, and random numbers from somebody else.
 
     Raises:
         ValueError: see `load_into`.
     """
-    with torch.random.fork_rng(devices=[]):
-        net = build()
+    with torch.device("meta"):
+        empty = build()
+    net = empty.to_empty(device="cpu")
     load_into(net, tensors, source)
     return net.eval().requires_grad_(False)
 

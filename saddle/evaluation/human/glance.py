@@ -5,58 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.special import ndtri
-from scipy.stats import beta
 
 from saddle.config import require
+from saddle.evaluation.intervals import require_counts
 
-__all__ = ["Detection", "Sequential", "clopper_pearson", "detection", "expected_judgements", "sprt", "wilson"]
-
-
-def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share: it covers the true one with at least the level asked for, at any N.
-
-    Args:
-        successes: 0 to ``trials``.
-        trials: 1 or more.
-        level: in (0, 1).
-    Returns:
-        Two ends in [0, 1].
-    Raises:
-        ValueError: no such counts.
-    Source: Clopper and Pearson 1934.
-
-    >>> clopper_pearson(0, 10)
-    (0.0, 0.3085)
-    """
-    _counts(successes, trials)
-    tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
-    high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
-    return low, high
-
-
-def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Score interval of a share: narrower than the exact one, and right on average over the shares.
-
-    Args:
-        successes: 0 to ``trials``.
-        trials: 1 or more.
-        level: in (0, 1).
-    Returns:
-        Two ends in [0, 1].
-    Raises:
-        ValueError: no such counts.
-    Source: Wilson 1927.
-
-    >>> wilson(5, 10)
-    (0.2366, 0.7634)
-    """
-    _counts(successes, trials)
-    z2 = float(ndtri((1 + level) / 2)) ** 2
-    p, n = successes / trials, trials
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return (middle - half if successes else 0.0), (middle + half if successes < trials else 1.0)
+__all__ = ["Detection", "Sequential", "detection", "expected_judgements", "sprt"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +45,8 @@ def detection(hits: int, signals: int, false_alarms: int, noises: int) -> Detect
     >>> detection(50, 100, 50, 100).d_prime
     0.0
     """
-    _counts(hits, signals)
-    _counts(false_alarms, noises)
+    require_counts(hits, signals)
+    require_counts(false_alarms, noises)
     z, variance = [], 0.0
     for k, n in ((hits, signals), (false_alarms, noises)):
         share = (k + 0.5) / (n + 1)
@@ -165,8 +118,3 @@ def expected_judgements(p: float, p0: float = 0.5, p1: float = 0.6, alpha: float
     drift = p * math.log(p1 / p0) + (1 - p) * math.log((1 - p1) / (1 - p0))
     reach = alpha if p == p0 else 1 - beta  # probability of ending at the upper bound
     return (reach * high + (1 - reach) * low) / drift
-
-
-def _counts(k: int, n: int) -> None:
-    require(n >= 1, "trials", n, "1 or more")
-    require(0 <= k <= n, "successes", k, f"0 to {n}")

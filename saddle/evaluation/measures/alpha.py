@@ -8,6 +8,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.nearest import nearest_rows
 from saddle.evaluation.pairs import Pairs
 from saddle.evaluation.result import Result
@@ -24,7 +25,6 @@ __all__ = [
 STEPS = 30
 """Levels alpha, evenly from 0 to 1, at which the curves are taken."""
 _RESAMPLES = 200
-_NORMAL = 1.959963984540054  # 97.5 % quantile of N(0, 1)
 
 
 def integrated(curve: Tensor) -> float:
@@ -104,7 +104,7 @@ def alpha_precision(study: Study) -> Result:
     real, fake, pairs = study.real_features, study.fake_features, study.pairs
     radii = _radii(real, fake)
     value = integrated(_precision_curve(*radii, STEPS))
-    spread = _NORMAL * _spread(*radii, study.rng("alpha-precision"))
+    spread = Z95 * _spread(*radii, study.rng("alpha-precision"))
     copied_not = authentic(pairs)
     share = binomtest(int(copied_not.sum()), len(copied_not)).proportion_ci()
     details: dict[str, Any] = {

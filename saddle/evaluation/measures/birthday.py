@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from saddle.config import require
-from saddle.evaluation.measures.probes import clopper_pearson
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.pairs import Pairs
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.study import Study

@@ -8,7 +8,8 @@ from scipy.stats import binom
 from torch import Tensor
 
 from saddle.config import require
-from saddle.evaluation.measures.probes import Fit, Probe, Scale, clopper_pearson, logistic
+from saddle.evaluation.intervals import clopper_pearson
+from saddle.evaluation.measures.probes import Fit, Probe, Scale, logistic
 from saddle.evaluation.pairs import Pairs, sweep
 from saddle.evaluation.result import Result
 from saddle.evaluation.study import Study

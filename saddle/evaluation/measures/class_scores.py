@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.study import Study
 
@@ -31,8 +32,6 @@ LOG_FLOOR = math.log(1e-16)
 """Least log p(y|x_j) that the modified Inception Score looks at: beyond it, one sure sample decides everything."""
 SPLITS = 10
 """Parts whose Inception Scores are averaged."""
-Z95 = 1.959963984540054
-"""Standard errors on each side of a 95 % interval."""
 
 
 @dataclass(frozen=True)

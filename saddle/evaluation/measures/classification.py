@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.measures.probes import (
     ClassMoments,
     Probe,
     Scale,
-    clopper_pearson,
     discriminant,
     jackknife,
     logistic,

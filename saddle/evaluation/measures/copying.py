@@ -8,6 +8,7 @@ from scipy import stats
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.measures.bins import bin_centres, nearest_bin
 from saddle.evaluation.result import Result
 from saddle.evaluation.study import Study
@@ -18,7 +19,6 @@ DIMENSIONS = 64
 """Features are first brought to this many principal components of the training data."""
 CELLS = 3
 """Cells of k-means on the training data, in each of which samples are compared."""
-_NORMAL = 1.959963984540054  # 97.5 % quantile of N(0, 1)
 
 
 def rank_test(p: Tensor, q: Tensor) -> tuple[float, float]:
@@ -132,7 +132,7 @@ def data_copying(study: Study) -> Result:
     turn = _main_directions(training, kept_dimensions)
     seed = int(torch.randint(2**31, (), generator=study.rng("data-copying")))
     found = copying_test(training.double() @ turn, kept.double() @ turn, study.fake_features.double() @ turn, seed)
-    spread = _NORMAL * found.error
+    spread = Z95 * found.error
     details: dict[str, Any] = {
         "held_out": study.held_out is not None,
         "samples": {"training": len(training), "held_out": len(kept)},

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.moments import Moments, gram
 from saddle.evaluation.result import Result
 from saddle.evaluation.study import Study
@@ -30,7 +31,6 @@ __all__ = [
 _LOSS = 1e-9
 _TILE = 1 << 24
 _MEMORISED = 1000
-_NORMAL = 1.959963984540054  # 97.5 % quantile of N(0, 1)
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -318,8 +318,8 @@ def fid_infinity(study: Study) -> Result:
     d = study.real_moments.d
     if found.sizes[0] < 2 * d:
         details["warning"] = f"points from N = {found.sizes[0]} in {d} dimensions: expected N of at least {2 * d}"
-    return Result(found.value, (found.value - _NORMAL * found.error, found.value + _NORMAL * found.error), details)
+    return Result(found.value, (found.value - Z95 * found.error, found.value + Z95 * found.error), details)
 
 
 def _around(value: float, error: float) -> tuple[float, float]:
-    return max(0.0, value - _NORMAL * error), value + _NORMAL * error
+    return max(0.0, value - Z95 * error), value + Z95 * error

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import beta, norm
+from scipy.stats import norm
 from torch import Tensor
 
 from saddle.config import require
+from saddle.data.dataset import to_floats
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.result import Result
 from saddle.evaluation.side import Model
 from saddle.evaluation.study import Study
@@ -230,7 +232,7 @@ def gam(study: Study) -> Result:
         "left_out": left_out,
         "interval_over": "battles",
     }
-    return Result(points / len(battles), _clopper_pearson(points, len(battles)), details)
+    return Result(points / len(battles), clopper_pearson(points, len(battles)), details)
 
 
 def _fooled(contest: Contest) -> Tensor:
@@ -239,12 +241,6 @@ def _fooled(contest: Contest) -> Tensor:
     rates = (contest.fake.sum(2) + 0.5) / (n + 1)  # critic i, generator j
     others = [torch.cat([rates[:j, j], rates[j + 1 :, j]]) for j in range(len(rates))]
     return torch.stack([torch.stack([rate.mean(), rate.min()]) for rate in others])
-
-
-def _clopper_pearson(points: float, n: int) -> tuple[float, float]:
-    low = float(beta.ppf(0.025, points, n - points + 1)) if points > 0 else 0.0
-    high = float(beta.ppf(0.975, points + 1, n - points)) if points < n else 1.0
-    return low, high
 
 
 def _split(n: int, most: int) -> tuple[int, int]:
@@ -259,7 +255,7 @@ def _whole(n: int) -> int:
 
 
 def _floats(x: Tensor) -> Tensor:
-    return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x.float()
+    return to_floats(x) if x.dtype == torch.uint8 else x.float()
 
 
 def _cut(y: Tensor | None, start: int, end: int | None = None) -> Tensor | None:

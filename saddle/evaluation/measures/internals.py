@@ -9,6 +9,7 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor, nn
 
 from saddle.config import require
+from saddle.evaluation.interpolation import lerp, slerp
 from saddle.evaluation.result import Result
 from saddle.evaluation.side import Model, to_bytes
 from saddle.evaluation.study import Study
@@ -18,13 +19,11 @@ __all__ = [
     "first_layer",
     "internals",
     "jacobian",
-    "lerp",
     "log_condition",
     "mutual_information_gap",
     "principal_directions",
     "sefa",
     "separability",
-    "slerp",
 ]
 
 Generate = Callable[[Tensor], Tensor]
@@ -36,41 +35,6 @@ STOPS = 9
 """Samples on each of them."""
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 """What may be the first layer that z meets."""
-
-
-def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Points (1 - t) a + t b on the line. For latents whose law is not a Gaussian's, such as StyleGAN's w.
-
-    >>> lerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 0.5)
-    tensor([0.5000, 0.5000])
-    """
-    return (1 - t) * a + t * b
-
-
-def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    r"""Points on the arc from a to b, which keep to the lengths that a Gaussian's draws have.
-
-    $$\frac{\sin((1 - t)\theta)}{\sin \theta}\, a + \frac{\sin(t\theta)}{\sin \theta}\, b, \qquad
-    \cos\theta = \frac{a \cdot b}{|a||b|}$$
-
-    Args:
-        a: (..., d).
-        b: (..., d).
-        t: in [0, 1].
-    Returns:
-        (..., d). Where a and b are parallel, the line; where they are opposite there are many arcs: the line, too.
-    Source: Shoemake 1985; White 2016, arXiv:1609.04468.
-
-    >>> slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 0.5)
-    tensor([1.4142, 1.4142])
-    """
-    lengths = (a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)).clamp_min(torch.finfo(a.dtype).tiny)
-    theta = ((a * b).sum(-1, keepdim=True) / lengths).clamp(-1, 1).acos()
-    s = theta.sin()
-    flat = s < 1e-4
-    s = s.masked_fill(flat, 1.0)
-    arc = ((1 - t) * theta).sin() / s * a + (t * theta).sin() / s * b
-    return torch.where(flat, lerp(a, b, t), arc)
 
 
 def arithmetic(start: Tensor, minus: Tensor, plus: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.pairs import WIDTHS, KernelSums, mean_squared_distance
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.study import Study
@@ -41,8 +42,6 @@ PERMUTATIONS = 500
 """Relabellings that it draws."""
 TILE = 512
 """Rows and columns of a tile in `kernel_sums`."""
-NORMAL = 1.959963984540054
-"""97.5 % quantile of N(0, 1)."""
 
 
 def cubic(x: Tensor, y: Tensor) -> Tensor:
@@ -310,7 +309,7 @@ def cmmd(study: Study) -> Result:
 
 
 def _around(value: float, sums: KernelSums) -> Interval:
-    half = NORMAL * jackknife_error(sums)
+    half = Z95 * jackknife_error(sums)
     return value - half, value + half
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.measures.ais import LEAPFROG, Noisy, anneal, bracket, log_mean_weight, sigmoid_schedule, tune
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.side import Model
@@ -26,8 +27,6 @@ SMALLEST = -700.0
 """Of an exponent beside one of 0, which it adds nothing to: below it exp underflows, forty times as slowly."""
 POINTS, CENTRES, CHOOSING = 1000, 10_000, 500
 """Most samples that a density is taken at, that it is made of, and that a width is chosen on."""
-Z95 = 1.959963984540054
-"""Standard errors on each side of a 95 % interval."""
 AIS_POINTS, AIS_CHAINS = 8, 8
 """Real samples whose log p(x) is annealed, and chains of each."""
 AIS_STEPS = (50, 500)
@@ -168,7 +167,7 @@ def _annealed(study: Study, model: Model, rng: torch.Generator) -> dict[str, Any
     """AIS of a few test samples in the generator's space, or why there is none."""
     test = study.halves[1]
     test = test.take(torch.randperm(len(test), generator=rng)[:AIS_POINTS])
-    x = test.rows.float() if test.rows is not None else test.samples.float() / 127.5 - 1  # (n, ...)
+    x = test.floats  # (n, ...)
     z = model.prior(1000, rng).cpu().float()
     reason = _unfit(model, x, test.labels, z)
     if reason is not None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
+from saddle.data.dataset import to_floats
 from saddle.evaluation.features.efficientnet import EfficientNetLite0
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.side import Side
@@ -180,7 +181,7 @@ def _all_pairs(side: Side, network: Staged, rng: torch.Generator) -> tuple[Tenso
 
 
 def _embedded(images: Tensor, network: Staged) -> Tensor:
-    x = images.to(network.device).float() / 127.5 - 1
+    x = to_floats(images.to(network.device))
     return embed(network.stages(x), network.heads).cpu()
 
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import beta, chi2
+from scipy.stats import chi2
 from torch import Tensor
 
 from saddle.config import choose, require
 from saddle.data.stacked import Stacked
 from saddle.data.toys import Mixture
 from saddle.evaluation.features.table import find
-from saddle.evaluation.result import Interval, Result
+from saddle.evaluation.intervals import clopper_pearson
+from saddle.evaluation.result import Result
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study
 
@@ -171,7 +172,7 @@ def _of_mixture(study: Study, data: Mixture) -> Result:
     near = round(found["high_quality"] * len(x))
     details = {
         **{key: value for key, value in found.items() if key != "captured"},
-        "high_quality_interval": list(_clopper_pearson(near, len(x))),
+        "high_quality_interval": list(clopper_pearson(near, len(x))),
         "protocol": name,
         "protocol_samples": rule.samples,
         "samples": len(x),
@@ -212,9 +213,3 @@ def _of_codes(study: Study, real: Tensor, fake: Tensor, classes: int, protocol: 
 def _kl(p: Tensor, q: Tensor) -> float:
     """KL(p || q) in nats: 0 log 0 = 0, infinite where q lacks what p has."""
     return float((torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum())
-
-
-def _clopper_pearson(hits: int, n: int) -> Interval:
-    low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
-    return low, high

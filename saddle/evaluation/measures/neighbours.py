@@ -5,15 +5,15 @@ from hashlib import blake2b
 from typing import Any
 
 import torch
-from scipy.stats import beta
 from torch import Tensor
 
+from saddle.evaluation.intervals import clopper_pearson
 from saddle.evaluation.nearest import nearest_rows
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study
 
-__all__ = ["distance_ratio", "duplicates", "nearest_neighbours", "neighbour_sheet", "share_closer", "share_interval"]
+__all__ = ["distance_ratio", "duplicates", "nearest_neighbours", "neighbour_sheet", "share_closer"]
 
 QUANTILE = 0.01
 """Of the distances from training samples to their nearest others: closer than that is suspicious."""
@@ -41,18 +41,6 @@ def share_closer(distances: Tensor, usual: Tensor, quantile: float = QUANTILE) -
     """
     threshold = usual.double().quantile(quantile)
     return float(((distances < threshold) | (distances == 0)).double().mean())
-
-
-def share_interval(hits: int, n: int) -> Interval:
-    """Clopper and Pearson's 95 % interval of a share.
-
-    >>> low, high = share_interval(0, 10)
-    >>> low, f"{high:.4f}"  # 1 - 0.025^(1/10)
-    (0.0, '0.3085')
-    """
-    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
-    return low, high
 
 
 def distance_ratio(distances: Tensor) -> float | None:
@@ -128,7 +116,7 @@ def nearest_neighbours(study: Study) -> Result:
     pairs = study.pairs
     usual, distances = pairs.rr_distance[:, 0], pairs.fr_distance
     value, n = share_closer(distances[:, 0], usual), len(distances)
-    interval = share_interval(round(value * n), n)
+    interval = clopper_pearson(round(value * n), n)
     same = _same(study.real, study.fake)
     threshold = float(usual.quantile(QUANTILE))
     details: dict[str, Any] = {

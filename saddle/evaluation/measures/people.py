@@ -11,7 +11,7 @@ from saddle.config import require
 from saddle.evaluation.human.agreement import fleiss_kappa, interval, krippendorff_alpha, nominal, ordinal
 from saddle.evaluation.human.answers import Answers, Glance, Rater
 from saddle.evaluation.human.draw import glance_picture
-from saddle.evaluation.human.glance import clopper_pearson, detection, sprt, wilson
+from saddle.evaluation.human.glance import detection, sprt
 from saddle.evaluation.human.pairwise import FEW, mean_opinion, over_raters, strengths, thurstone, win_rates
 from saddle.evaluation.human.psychometric import (
     THREE_UP_ONE_DOWN,
@@ -20,6 +20,7 @@ from saddle.evaluation.human.psychometric import (
     reversal_threshold,
     staircase_durations,
 )
+from saddle.evaluation.intervals import clopper_pearson, wilson
 from saddle.evaluation.result import Interval, Result
 
 __all__ = ["preference", "scene_categorisation"]

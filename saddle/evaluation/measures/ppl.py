@@ -7,9 +7,9 @@ from functools import partial
 import torch
 from torch import Tensor
 from torch.func import jvp
-from torch.nn.functional import normalize
 
 from saddle.config import require
+from saddle.evaluation import interpolation
 from saddle.evaluation.measures.lpips import Staged, embed, title
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.side import Model
@@ -33,7 +33,7 @@ def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     >>> lerp(torch.tensor([[0.0, 2.0]]), torch.tensor([[4.0, 2.0]]), torch.tensor([0.25]))
     tensor([[1., 2.]])
     """
-    return torch.lerp(a, b, t[:, None])
+    return interpolation.lerp(a, b, t[:, None])
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -53,12 +53,7 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     >>> slerp(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0.5]))
     tensor([[0.7071, 0.7071]])
     """
-    u, v = normalize(a, dim=1), normalize(b, dim=1)
-    w = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))  # exact where acos(u.v) is not, near 0 and pi
-    straight = w.sin() < 1e-5
-    w = torch.where(straight, 1.0, w)
-    along = (((1 - t) * w).sin() / w.sin())[:, None] * a + ((t * w).sin() / w.sin())[:, None] * b
-    return torch.where(straight[:, None], lerp(a, b, t), along)
+    return interpolation.slerp(a, b, t[:, None])
 
 
 def path_length(phi: Map, path: Map, t: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from operator import add
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
-from scipy.stats import beta
 from torch import Tensor, nn
 
 from saddle.config import require
@@ -20,7 +19,6 @@ __all__ = [
     "Fit",
     "Probe",
     "Scale",
-    "clopper_pearson",
     "discriminant",
     "jackknife",
     "lda",
@@ -36,28 +34,6 @@ Probe = Callable[[Tensor], Tensor]
 
 Fit = Callable[[Tensor, Tensor, int], Probe]
 """What learns: features (n, d), labels (n,) in [0, K) and K, to a `Probe`."""
-
-
-def clopper_pearson(successes: float, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a rate from a count: never too short, whatever the rate.
-
-    A sum of independent numbers in [0, 1] may stand for the count: it varies less than a binomial of the same mean.
-
-    Args:
-        successes: count in [0, trials].
-        trials: 1 or more.
-        level: share of data sets whose interval holds the rate.
-    Returns:
-        Both ends, in [0, 1].
-    Source: Clopper and Pearson 1934, Biometrika 26(4); for sums of other numbers: Hoeffding 1956.
-
-    >>> clopper_pearson(0, 10)
-    (0.0, 0.308...)
-    """
-    tail, k, n = (1 - level) / 2, successes, trials
-    low = float(beta.ppf(tail, k, n - k + 1)) if k > 0 else 0.0
-    high = float(beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
-    return low, high
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from saddle.config import require
 from saddle.evaluation.result import Result
-from saddle.evaluation.side import Model, Side
+from saddle.evaluation.side import Model, Side, to_bytes
 from saddle.evaluation.study import Study
 
 __all__ = ["Recovery", "minimise_rows", "nearest", "reconstruction_error", "recover", "recovery_gap"]
@@ -247,8 +247,7 @@ def _draw(side: Side, model: Model, rng: torch.Generator) -> Tensor:
     """Some samples of a side as the networks take them: float32, images in [-1, 1]."""
     shape = tuple(side.samples.shape[1:])
     require(shape == model.spec.shape, side.name, shape, f"samples of shape {model.spec.shape}, as {model.name} makes")
-    x = side.samples[torch.randperm(len(side), generator=rng)[:IMAGES]]
-    return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x.float()
+    return side.take(torch.randperm(len(side), generator=rng)[:IMAGES]).floats
 
 
 def _bootstrap(errors: Tensor, rng: torch.Generator, repeats: int = 2000) -> tuple[float, float]:
@@ -261,7 +260,7 @@ def _bootstrap(errors: Tensor, rng: torch.Generator, repeats: int = 2000) -> tup
 
 def _sheet(x: Tensor, found: Tensor, columns: int = 16, pairs: int = 32) -> Tensor:
     """uint8 (H, W, 3): samples in rows, below each row what was found for it."""
-    both = torch.stack([x, found], 1)[:pairs].add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)  # (n, 2, C, S, S)
+    both = to_bytes(torch.stack([x, found], 1)[:pairs].clamp(-1, 1))  # (n, 2, C, S, S)
     both = both[: len(both) - len(both) % columns] if len(both) > columns else both
     blocks = [torch.cat([torch.cat(list(block[:, k]), 2) for k in (0, 1)], 1) for block in both.split(columns)]
     return torch.cat(blocks, 1).expand(3, -1, -1).permute(1, 2, 0).contiguous()

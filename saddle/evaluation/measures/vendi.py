@@ -8,12 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saddle.config import require
+from saddle.evaluation.intervals import Z95
 from saddle.evaluation.result import Result
 from saddle.evaluation.study import Study
 
 __all__ = ["vendi", "vendi_error", "vendi_of_kernel", "vendi_score"]
-
-_NORMAL = 1.959963984540054  # 97.5 % quantile of N(0, 1)
 
 
 def vendi_of_kernel(K: Tensor, q: float = 1.0) -> float:
@@ -107,7 +106,7 @@ def vendi(study: Study) -> Result:
         return Result(
             score, None, details | {"interval_over": f"none: {len(fake)} samples in {fake.shape[1]} dimensions"}
         )
-    low, high = (min(max(score * math.exp(side * _NORMAL * error), 1.0), float(len(fake))) for side in (-1, 1))
+    low, high = (min(max(score * math.exp(side * Z95 * error), 1.0), float(len(fake))) for side in (-1, 1))
     return Result(score, (low, high), details)
 
 

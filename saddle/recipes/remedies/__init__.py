@@ -6,13 +6,12 @@ A remedy's file has a docstring whose first line says what it does, ``SOURCE``, 
 - ``rules(game, config) -> game``: moves, once the game stands. What they remember lies in ``Game.controls``.
 """
 
-import ast
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from saddle.config import choose, require
+from saddle.config import choose, facts, require
 
 __all__ = ["KINDS", "catalogue", "chosen", "names", "read"]
 
@@ -65,13 +64,5 @@ def chosen(text: str) -> list[ModuleType]:
 
 @cache
 def _facts(path: Path) -> dict[str, str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    told = {
-        node.targets[0].id: str(node.value.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    summary = (ast.get_docstring(tree) or "").splitlines()[0]
-    return {"summary": summary, "source": told["SOURCE"], "kind": told["KIND"]}
+    told = facts(path)
+    return {key: told[key] for key in ("summary", "source", "kind")}

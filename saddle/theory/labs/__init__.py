@@ -1,13 +1,12 @@
 """One file, one lab. The folder is the list: a lab is found by its file, and read without importing torch."""
 
-import ast
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from saddle.config import choose
+from saddle.config import choose, facts
 
 if TYPE_CHECKING:
     from saddle.theory.lab import Lab
@@ -66,13 +65,5 @@ def _place(entry: dict[str, str]) -> tuple[int, int, str]:
 
 
 def _describe(name: str, path: Path) -> dict[str, str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    told = {
-        node.targets[0].id: str(node.value.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    summary = (ast.get_docstring(tree) or "").splitlines()[0]
-    return {"name": name, "summary": summary, "source": told["SOURCE"], "lecture": told["LECTURE"]}
+    told = facts(path)
+    return {"name": name, "summary": told["summary"], "source": told["source"], "lecture": told["lecture"]}
