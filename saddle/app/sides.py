@@ -92,7 +92,7 @@ def evaluate_inputs(
     """The sides alone, read as `evaluate` reads them: for pages that show them to people."""
     shape = _shape([fake, real, *rivals], Shape(size, channels))
     data = as_side(training_data(fake) if real is None else side_of(real, shape), "real", n, seed)
-    judged = [as_side(side_of(one, shape), "fake", n, seed, len(data)) for one in (fake, *rivals)]
+    judged = [as_side(side_of(one, shape), "fake", n, seed, len(data), i) for i, one in enumerate((fake, *rivals), 1)]
     return data, judged[0], judged[1:]
 
 

@@ -76,13 +76,13 @@ def evaluate(
     True
     """
     sides = as_side(real, "real", n, seed)
-    judged = as_side(fake, "fake", n, seed, len(sides))
+    judged = as_side(fake, "fake", n, seed, len(sides), place=1)
     _check_fit(sides, judged)
     extractor = (
         features if isinstance(features, Extractor) else _extractor(features, sides, judged, weights, resize, say)
     )
-    others = tuple(as_side(rival, f"rival {i}", n, seed, len(sides)) for i, rival in enumerate(rivals, 1))
-    kept = None if held_out is None else as_side(held_out, "held out", None, seed)
+    others = tuple(as_side(rival, f"rival {i}", n, seed, len(sides), 1 + i) for i, rival in enumerate(rivals, 1))
+    kept = None if held_out is None else as_side(held_out, "held out", None, seed, place=2 + len(others))
     for other in (judged, *others, *(() if kept is None else (kept,))):
         _check_fit(sides, other)
         if sides.images is not None and other.images is not None:
@@ -159,7 +159,7 @@ def missing(name: str, study: Study) -> str | None:
     return f"needs {' and '.join(lacking)}" if lacking else None
 
 
-def as_side(given: Given, name: str, n: int | None, seed: int, like: int = MOST // 2) -> Side:
+def as_side(given: Given, name: str, n: int | None, seed: int, like: int = MOST // 2, place: int = 0) -> Side:
     """A side of whatever was given: see `Given`.
 
     Args:
@@ -168,13 +168,14 @@ def as_side(given: Given, name: str, n: int | None, seed: int, like: int = MOST 
         n: samples to take; None: all there are, at most 10,000.
         seed: of the choice of samples.
         like: samples to take of what has no end, without n.
+        place: which side it is: two sides of one data set are not given the same draws.
     Raises:
         ValueError: it is none of these, or has too few samples.
     """
     if isinstance(given, str):
         given = load(given)
     if isinstance(given, Dataset):
-        return Side.of_data(given, n or (min(len(given), MOST) if len(given) else like), seed)
+        return Side.of_data(given, n or (min(len(given), MOST) if len(given) else like), seed + place)
     if isinstance(given, Model):
         return Side.of_model(given, n or like, seed)
     if isinstance(given, Side):

@@ -96,6 +96,16 @@ def test_the_verdict_is_in_words(captured, kl, words):
     assert words in verdict(captured, 8, kl, 0.001)
 
 
+def test_what_so_few_samples_cannot_show_is_not_called_dropped():
+    """1,500 draws of 1,000 equal modes show 1000 (1 - (1 - 1/1000)^1500) = 777 of them."""
+    counts = torch.bincount(torch.randint(1000, (1500,), generator=seeded()), minlength=1000)
+    found = count_modes(counts, torch.full((1000,), 1e-3, dtype=torch.float64))
+    assert found["expected"] == pytest.approx(1000 * (1 - 0.999**1500))
+    words = verdict(found["captured"], 1000, found["kl"], found["kl_floor"], None, found["expected"])
+    assert "dropped" not in words and "would show 777" in words
+    assert verdict(600, 1000, 1.0, 0.1, None, found["expected"]).startswith("modes dropped")
+
+
 def test_stacked_labels_are_their_digits(digits_8x8):
     stacked = Stacked("stacked", digits_8x8)
     batch = stacked.sample(50, seeded())

@@ -137,6 +137,13 @@ def test_arrays_tensors_and_names_are_taken_alike():
     assert evaluate("ring8", np.zeros((100, 2)), ["modes"], n=100)["modes"].value == 0
 
 
+def test_two_sides_of_one_density_are_different_draws():
+    """As the same points they would be copies of each other, at a distance of exactly 0."""
+    card = evaluate("ring8", "ring8", ["fid", "nearest-neighbours"], n=300)
+    assert card["fid"].value > 1e-6
+    assert card["nearest-neighbours"].value < 0.1
+
+
 def test_n_takes_as_many_of_both_sides():
     card = evaluate(rows(200, 0), rows(300, 1), ["kid"], n=50)
     assert (card.context.n_real, card.context.n_fake) == (50, 50)

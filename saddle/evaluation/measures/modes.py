@@ -52,7 +52,7 @@ def count_modes(counts: Tensor, shares: Tensor) -> dict[str, float]:
         ``captured``: modes with any sample; ``captured_tenth``: with a tenth of their share or more; ``kl``:
         KL(model || data) in nats; ``reverse_kl``: KL(data || model), infinite when a mode is missing; ``js``: in
         [0, ln 2]; ``total_variation``: in [0, 1]; ``kl_floor``: (K - 1) / 2n, what n samples of the data give;
-        ``entropy``: of the model's shares, in nats.
+        ``expected``: modes that n samples of the data show on average; ``entropy``: of the model's shares, in nats.
     Raises:
         ValueError: no samples.
 
@@ -72,6 +72,7 @@ def count_modes(counts: Tensor, shares: Tensor) -> dict[str, float]:
         "js": (_kl(p, middle) + _kl(q, middle)) / 2,
         "total_variation": float((p - q).abs().sum() / 2),
         "kl_floor": (len(counts) - 1) / (2 * n),
+        "expected": float((1 - (1 - q) ** n).sum()),
         "entropy": -float(torch.special.xlogy(p, p).sum()),
     }
 
@@ -104,7 +105,7 @@ def mixture_modes(x: Tensor, means: Tensor, sigma: float, shares: Tensor, protoc
     total["high_quality_ceiling"] = float(chi2.cdf(protocol.radius**2, x.shape[1]))
     if not fine.any():
         nothing = {"captured": 0, "captured_tenth": 0, "kl": math.inf, "reverse_kl": math.inf, "js": math.log(2)}
-        return total | nothing | {"total_variation": 1.0, "kl_floor": math.inf, "entropy": 0.0}
+        return total | nothing | {"total_variation": 1.0, "kl_floor": math.inf, "expected": 0.0, "entropy": 0.0}
     found = count_modes(counts, shares)
     found["captured"] = int((counts >= protocol.least).sum())
     return total | found
@@ -128,8 +129,10 @@ def stacked_codes(side: Side) -> Tensor:
     return log_probs.argmax(1).view(-1, 3) @ torch.tensor([100, 10, 1])
 
 
-def verdict(captured: int, total: int, kl: float, floor: float, high_quality: float | None = None) -> str:
-    """What happened, in words.
+def verdict(
+    captured: int, total: int, kl: float, floor: float, high_quality: float | None = None, expected: float = math.inf
+) -> str:
+    """What happened, in words; ``expected`` modes are what as many samples of the data would show.
 
     >>> verdict(2, 8, 1.39, 0.001)
     'mode collapse: 2 of 8 modes found'
@@ -139,6 +142,8 @@ def verdict(captured: int, total: int, kl: float, floor: float, high_quality: fl
     if captured == 0:
         return f"no sample lies near any of the {total} modes"
     near = "" if high_quality is None else f"; {100 * high_quality:.1f} % of the samples lie near one"
+    if 0.95 * expected <= captured < total:
+        return f"{captured:,} of {total:,} modes found, and so few samples of the data would show {expected:,.0f}{near}"
     if captured < total / 2:
         return f"mode collapse: {captured:,} of {total:,} modes found{near}"
     if captured < total:
@@ -177,7 +182,9 @@ def _of_mixture(study: Study, data: Mixture) -> Result:
         "protocol_samples": rule.samples,
         "samples": len(x),
         "pacgan": {key: pac[key] for key in ("captured", "high_quality", "reverse_kl", "js")},
-        "verdict": verdict(int(found["captured"]), len(means), found["kl"], found["kl_floor"], found["high_quality"]),
+        "verdict": verdict(
+            int(found["captured"]), len(means), found["kl"], found["kl_floor"], found["high_quality"], found["expected"]
+        ),
     }
     return Result(float(found["captured"]), None, details)
 
@@ -202,7 +209,9 @@ def _of_codes(study: Study, real: Tensor, fake: Tensor, classes: int, protocol: 
         "protocol": protocol,
         "samples": len(fake),
         "real": {"captured": own["captured"], "kl": own["kl"], "samples": len(real)},
-        "verdict": verdict(int(found["captured"]), total, float(found["kl"]), floor),
+        "verdict": verdict(
+            int(found["captured"]), total, float(found["kl"]), floor, None, float(found.get("expected", math.inf))
+        ),
     }
     if classes <= 20:
         details["histogram"] = (counts.double() / len(fake)).tolist()
