@@ -12,7 +12,7 @@ from saddle.game.checkpoint import restore, save, state
 from saddle.recipes.common import Adversarial
 
 NAMES = sorted(recipes.names())
-NEEDS_IMAGES = {"began", "dcgan"}
+NEEDS_IMAGES = {"began", "dcgan", "progan", "stylegan", "stylegan2"}
 ADVERSARIAL = [name for name in NAMES if isinstance(recipes.find(name).SMALL, Adversarial)]
 PENALTIES = [("wgan-gp", "gp_weight"), ("dragan", "gp_weight"), ("r3gan", "gamma")]
 OPTIONS = {"label_smoothing": 0.2, "instance_noise": 0.5}

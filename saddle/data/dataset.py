@@ -90,6 +90,7 @@ class Images(Dataset):
         class_names: names of the labels, in order.
         classes: number of labels, where they have no names.
         skipped: files that were left out when it was read.
+        texts: what each image shows, in words, where that is known.
     """
 
     def __init__(
@@ -100,14 +101,17 @@ class Images(Dataset):
         class_names: tuple[str, ...] = (),
         classes: int = 0,
         skipped: tuple[Skipped, ...] = (),
+        texts: tuple[str, ...] = (),
     ) -> None:
         assert images.dtype == torch.uint8
         assert images.ndim == 4
         assert images.shape[2] == images.shape[3]
+        assert len(texts) in (0, len(images))
         self.name = name
         self.images = images.contiguous(memory_format=torch.channels_last)  # (N, C, S, S)
         self.labels = labels  # (N,)
         self.skipped = skipped
+        self.texts = texts
         self.spec = Spec(images.shape[1], images.shape[2], classes or len(class_names), class_names)
 
     def __len__(self) -> int:

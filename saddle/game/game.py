@@ -80,6 +80,8 @@ class Sampler:
     """networks, x -> its reconstruction, for games with an encoder."""
     classes: int = 0
     """Number of labels that ``generate`` asks for; 0: it takes none."""
+    own_labels: bool = False
+    """Whether those are not the data's labels but what the game found for itself: InfoGAN's categories."""
 
 
 @dataclass(eq=False)

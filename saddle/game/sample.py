@@ -1,5 +1,6 @@
 """Looking at a game without disturbing it: samples, scores and reconstructions from its networks at rest."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,8 +11,9 @@ from saddle.config import require
 from saddle.game.game import Game, Nets, Sampler
 
 Look = Callable[[Nets, Tensor, Tensor | None], Tensor]
+PASSES = 2000  # draws after which a number that is still beyond the threshold is one that no draw changes
 
-__all__ = ["as_in_training", "at_rest", "generate", "latents", "reconstruct", "sample", "score"]
+__all__ = ["as_in_training", "at_rest", "generate", "latents", "reconstruct", "sample", "score", "truncated"]
 
 
 @contextmanager
@@ -53,10 +55,51 @@ def as_in_training(game: Game, seed: int = 0) -> Iterator[Nets]:
             buffer.copy_(old)
 
 
-def latents(game: Game, n: int, seed: int) -> Tensor:
-    """n draws of z (n, z_dim) from a generator of their own, so that looking never shifts the game's random numbers."""
+def latents(game: Game, n: int, seed: int, truncation: float = math.inf) -> Tensor:
+    """n draws of z (n, z_dim) from a generator of their own, so that looking never shifts the game's random numbers.
+
+    Args:
+        game: whose prior is drawn from.
+        n: how many.
+        seed: of the generator.
+        truncation: see `truncated`; infinite: the prior as it is.
+    """
     rng = torch.Generator(game.device).manual_seed(seed)
-    return _sampler(game).prior(n, rng)
+    prior = _sampler(game).prior
+    return prior(n, rng) if math.isinf(truncation) else truncated(prior, n, truncation, rng)
+
+
+def truncated(
+    prior: Callable[[int, torch.Generator], Tensor], n: int, threshold: float, rng: torch.Generator
+) -> Tensor:
+    """n rows of a prior in which every number beyond the threshold is drawn again until it is not.
+
+    Of a normal prior that is BigGAN's truncation trick: z_i ~ N(0, 1) given |z_i| <= threshold. A lower threshold gives
+    samples that are better one by one and more alike.
+
+    Args:
+        prior: n, rng -> (n, z_dim), whose numbers are independent of each other.
+        n: how many rows.
+        threshold: largest size of a number, 0.02 or more: below that too few draws are let through.
+        rng: where the numbers come from.
+    Returns:
+        (n, z_dim).
+    Raises:
+        ValueError: the threshold is below 0.02, or some number of this prior never falls within it.
+    Source: Brock et al. 2019, section 3.1, arXiv:1809.11096.
+
+    >>> def prior(n, rng): return torch.randn(n, 4, generator=rng)
+    >>> bool(truncated(prior, 1000, 0.5, torch.Generator().manual_seed(0)).abs().max() <= 0.5)
+    True
+    """
+    require(threshold >= 0.02, "truncation", threshold, "0.02 or more")
+    z = prior(n, rng)
+    for _ in range(PASSES):
+        beyond = z.abs() > threshold
+        if not beyond.any():
+            return z
+        z = torch.where(beyond, prior(n, rng), z)
+    raise ValueError(f"truncation={threshold}: expected a threshold within which all of this recipe's z can fall")
 
 
 def generate(game: Game, z: Tensor, y: Tensor | None = None, averaged: bool = True, batch: int = 250) -> Tensor:
@@ -72,10 +115,13 @@ def generate(game: Game, z: Tensor, y: Tensor | None = None, averaged: bool = Tr
 
 
 def sample(
-    game: Game, n: int, seed: int, y: Tensor | None = None, averaged: bool = True
+    game: Game, n: int, seed: int, y: Tensor | None = None, averaged: bool = True, truncation: float = math.inf
 ) -> tuple[Tensor, Tensor | None]:
-    """n samples, and their labels for games that have them (drawn uniformly when ``y`` is not given)."""
-    z, classes = latents(game, n, seed), _sampler(game).classes
+    """n samples, and their labels for games that have them (drawn uniformly when ``y`` is not given).
+
+    ``truncation`` is the largest size of the numbers in z, see `truncated`.
+    """
+    z, classes = latents(game, n, seed, truncation), _sampler(game).classes
     if y is None and classes:
         y = torch.randint(classes, (n,), generator=torch.Generator().manual_seed(seed))
     return generate(game, z, y, averaged), y

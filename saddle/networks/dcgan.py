@@ -38,21 +38,24 @@ class Project(nn.Module):
         self.linear = nn.Linear(z_dim, side * side * channels, bias=bias)
 
     def forward(self, z: Tensor) -> Tensor:
-        h: Tensor = self.linear(z).view(len(z), self.side, self.side, self.channels)
+        h: Tensor = self.linear(z).view(z.shape[0], self.side, self.side, self.channels)
         return h.permute(0, 3, 1, 2)  # (N, channels, side, side)
 
 
 class ToLogit(nn.Module):
-    """map (N, channels, side, side) -> logits (N,): a convolution as large as the map, as one matrix product."""
+    """map (N, channels, side, side) -> logits (N,): a convolution as large as the map, as one matrix product.
 
-    def __init__(self, channels: int, side: int = 4, bias: bool = False) -> None:
+    With several ``outputs`` they are (N, outputs).
+    """
+
+    def __init__(self, channels: int, side: int = 4, bias: bool = False, outputs: int = 1) -> None:
         super().__init__()
         self.side = side
-        self.linear = nn.Linear(side * side * channels, 1, bias=bias)
+        self.linear = nn.Linear(side * side * channels, outputs, bias=bias)
 
     def forward(self, h: Tensor) -> Tensor:
-        logits: Tensor = self.linear(h.permute(0, 2, 3, 1).flatten(1))  # (N, 1); no copy of a channels-last map
-        return logits.squeeze(1)  # (N,)
+        logits: Tensor = self.linear(h.permute(0, 2, 3, 1).flatten(1))  # no copy of a channels-last map
+        return logits.squeeze(1)  # (N,) or (N, outputs)
 
 
 class DCGANGenerator(nn.Module):
@@ -96,7 +99,7 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANCritic(nn.Module):
-    """x (N, channels, size, size) -> logits (N,).
+    """x (N, channels, size, size) -> logits (N,), or (N, outputs) when several are asked for.
 
     The side halves until it is 4 while channels double from ``width``; a last 4x4 convolution leaves one number.
 
@@ -105,6 +108,7 @@ class DCGANCritic(nn.Module):
         channels: of the images.
         width: channels of the first map; 128 in the paper, 64 in the port.
         norm: a name from ``normalise.NORMS``; "batch" as in the paper, another under a gradient penalty.
+        outputs: numbers per sample; 1 drops the last axis.
 
     Initialised as in the paper: weights N(0, 0.02²), gains N(1, 0.02²), biases 0.
     Raises:
@@ -114,21 +118,21 @@ class DCGANCritic(nn.Module):
     2765568
     """
 
-    def __init__(self, size: int, channels: int, width: int = 64, norm: str = "batch") -> None:
+    def __init__(self, size: int, channels: int, width: int = 64, norm: str = "batch", outputs: int = 1) -> None:
         super().__init__()
         make_norm = choose(norm, NORMS, "norm")
         bias = norm == "none"  # a norm has a bias of its own
         widths = [width * 2**k for k in range(halvings(size))]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=bias)]  # (G1)
         layers += [nn.LeakyReLU(0.2, inplace=True)]  # (G5); (G2) not at the input
-        for inputs, outputs in pairwise(widths):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]  # (G1)
-            layers += [make_norm(outputs), nn.LeakyReLU(0.2, inplace=True)]  # (G2) (G5)
+        for inputs, doubled in pairwise(widths):
+            layers += [nn.Conv2d(inputs, doubled, 4, stride=2, padding=1, bias=bias)]  # (G1)
+            layers += [make_norm(doubled), nn.LeakyReLU(0.2, inplace=True)]  # (G2) (G5)
         self.body = nn.Sequential(*layers)  # (N, widths[-1], 4, 4)
-        self.to_logit = ToLogit(widths[-1], bias=bias)  # (G3) no hidden layer is fully connected
+        self.to_logit = ToLogit(widths[-1], bias=bias, outputs=outputs)  # (G3) no hidden layer is fully connected
         normal_weights(self)
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.to_logit(self.body(x))
-        return logits  # (N,)
+        return logits  # (N,) or (N, outputs)

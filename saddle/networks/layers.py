@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from saddle.config import require
 
-__all__ = ["Reshape", "channels_last", "halvings", "he_linear", "normal_weights"]
+__all__ = ["Reshape", "channels_last", "filters", "halvings", "he_linear", "normal_weights", "orthogonal_weights"]
 
 Weighted = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 Norms = (nn.BatchNorm2d, nn.GroupNorm)
@@ -21,7 +21,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(x.shape[0], *self.shape)  # not len(x), which a traced program would take for a constant
 
 
 def channels_last(net: nn.Module) -> None:
@@ -64,6 +64,31 @@ def normal_weights(net: nn.Module, std: float = 0.02) -> None:
         if isinstance(module, Weighted + Norms):
             nn.init.normal_(module.weight, float(isinstance(module, Norms)), std)
             if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def filters(net: nn.Module) -> list[Tensor]:
+    """The trained weights of a network's layers, all but embeddings; the raw ones beneath spectral norm.
+
+    >>> [tuple(w.shape) for w in filters(nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 3), nn.BatchNorm1d(3)))]
+    [(3, 4)]
+    """
+    layers = [layer for layer in net.modules() if not isinstance(layer, nn.Embedding)]
+    return [p for layer in layers for p in layer.parameters(recurse=False) if p.dim() >= 2]
+
+
+def orthogonal_weights(net: nn.Module) -> None:
+    """Orthogonal initialisation, in place: each weight as a matrix (outputs, rest) has orthonormal rows or columns.
+
+    Args:
+        net: all its linear, convolution and embedding layers are set; every bias of theirs is 0.
+    Source: Saxe et al. 2014, arXiv:1312.6120; in GANs Brock et al. 2019, arXiv:1809.11096.
+    """
+    for module in net.modules():
+        if isinstance(module, (*Weighted, nn.Embedding)):
+            weight = torch.empty_like(module.weight, memory_format=torch.contiguous_format)  # as orthogonal_ wants it
+            module.weight.data.copy_(nn.init.orthogonal_(weight))
+            if not isinstance(module, nn.Embedding) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
 

@@ -3,9 +3,69 @@
 import math
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["NORMS", "batch_norm", "group_norm", "layer_norm", "no_norm"]
+__all__ = [
+    "NORMS",
+    "ConditionalBatchNorm",
+    "batch_norm",
+    "class_batch_norm",
+    "group_norm",
+    "layer_norm",
+    "linear_batch_norm",
+    "no_norm",
+]
+
+
+class ConditionalBatchNorm(nn.Module):
+    """x (N, C, H, W), condition -> (1 + gain(condition)) BN(x) + bias(condition), one of each a sample and channel.
+
+    Args:
+        channels: C.
+        gain: condition -> (N, C).
+        bias: condition -> (N, C).
+
+    Where both are 0 it is batch norm. Source: Dumoulin et al. 2017, arXiv:1610.07629, for instance norm; in GANs Miyato
+    and Koyama 2018, arXiv:1802.05637.
+    """
+
+    def __init__(self, channels: int, gain: nn.Module, bias: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.bias = gain, bias
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        gain, bias = 1 + self.gain(condition), self.bias(condition)  # (N, C)
+        return torch.addcmul(bias[:, :, None, None], self.norm(x), gain[:, :, None, None])
+
+
+def class_batch_norm(classes: int) -> Callable[[int], nn.Module]:
+    """Constructor of batch norms with a gain and a bias for each label: gains 1 and biases 0 at first.
+
+    Source: Miyato and Koyama 2018, arXiv:1802.05637.
+    """
+
+    def make(channels: int) -> nn.Module:
+        gain, bias = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
+        for rows in (gain, bias):
+            nn.init.zeros_(rows.weight)
+        return ConditionalBatchNorm(channels, gain, bias)
+
+    return make
+
+
+def linear_batch_norm(length: int) -> Callable[[int], nn.Module]:
+    """Constructor of batch norms whose gains less 1 and biases are linear in a row (N, length).
+
+    Source: Brock et al. 2019 (BigGAN), arXiv:1809.11096, appendix B.
+    """
+
+    def make(channels: int) -> nn.Module:
+        gain, bias = nn.Linear(length, channels, bias=False), nn.Linear(length, channels, bias=False)
+        return ConditionalBatchNorm(channels, gain, bias)
+
+    return make
 
 
 def batch_norm(channels: int) -> nn.Module:

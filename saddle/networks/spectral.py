@@ -79,15 +79,16 @@ class SpectralNorm(nn.Module):
         return weight.movedim(self.axis, 0).flatten(1)
 
 
-def spectral_norm(module: Net, iterations: int = 1) -> Net:
+def spectral_norm(module: Net, iterations: int = 1, embeddings: bool = False) -> Net:
     """Normalise every linear layer and convolution in a network, in place; returns the network.
 
     Apply it when the initial weights stand and before an optimiser or a moving average is made: the trained tensors
-    change their names, though neither values nor order. Norms, embeddings and single parameters are left alone.
+    change their names, though neither values nor order. Norms and single parameters are left alone.
 
     Args:
         module: a network or a single layer of ``SPECTRAL``.
         iterations: steps of the power iteration a use.
+        embeddings: whether embeddings are normalised too, as in a critic that projects labels (arXiv:1802.05637).
     Returns:
         The same module.
     Raises:
@@ -100,7 +101,8 @@ def spectral_norm(module: Net, iterations: int = 1) -> Net:
     >>> list(layer.state_dict())
     ['bias', 'parametrizations.weight.original', 'parametrizations.weight.0.u']
     """
-    layers = [layer for layer in module.modules() if isinstance(layer, SPECTRAL)]
+    kinds = (*SPECTRAL, nn.Embedding) if embeddings else SPECTRAL
+    layers = [layer for layer in module.modules() if isinstance(layer, kinds)]
     require(bool(layers), "module", type(module).__name__, "a network with linear layers or convolutions")
     for layer in layers:
         name = type(layer).__name__

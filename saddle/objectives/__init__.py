@@ -33,6 +33,8 @@ from saddle.objectives.energy import (
     ebgan_generator,
     pull_away,
 )
+from saddle.objectives.inference import inference_generator
+from saddle.objectives.information import code_description
 from saddle.objectives.likelihood import bernoulli_nll, elbo, gaussian_kl, gaussian_nll
 from saddle.objectives.matching import (
     feature_matching,
@@ -42,6 +44,7 @@ from saddle.objectives.matching import (
     latent_reconstruction,
     veegan_generator,
 )
+from saddle.objectives.orthogonality import off_orthogonal
 from saddle.objectives.penalties import (
     clip_weights,
     dragan_penalty,
@@ -60,8 +63,9 @@ from saddle.objectives.regularise import (
     top_k,
     top_k_size,
 )
-from saddle.objectives.relativistic import relativistic_critic, relativistic_generator
+from saddle.objectives.relativistic import exchanged, relativistic_critic, relativistic_generator
 from saddle.objectives.semi_supervised import generator_identity, real_logit, semi_supervised_critic, supervised
+from saddle.objectives.several import soft_maximum
 
 __all__ = [
     "ADVERSARIAL",
@@ -78,11 +82,13 @@ __all__ = [
     "began_generator",
     "bernoulli_nll",
     "clip_weights",
+    "code_description",
     "consistency",
     "dragan_penalty",
     "ebgan_critic",
     "ebgan_generator",
     "elbo",
+    "exchanged",
     "feature_matching",
     "fgan_critic",
     "fgan_generator",
@@ -96,6 +102,7 @@ __all__ = [
     "hinge_generator",
     "historical_averaging",
     "historical_means",
+    "inference_generator",
     "latent_consistency_generator",
     "latent_reconstruction",
     "least_squares_critic",
@@ -106,6 +113,7 @@ __all__ = [
     "minimax_critic",
     "minimax_generator",
     "non_saturating_generator",
+    "off_orthogonal",
     "one_sided",
     "one_sided_gradient_penalty",
     "pull_away",
@@ -115,6 +123,7 @@ __all__ = [
     "relativistic_critic",
     "relativistic_generator",
     "semi_supervised_critic",
+    "soft_maximum",
     "supervised",
     "top_k",
     "top_k_size",

@@ -1,14 +1,16 @@
 r"""Relativistic pairing losses: the critic compares one real with one generated sample instead of judging each alone.
 
-Only the difference ``D(x) - D(G(z))`` counts, so the losses are not separable: smoothing one side has no meaning here.
+Only the difference ``D(x) - D(G(z))`` counts, so the losses are not separable, and smoothing one side has no meaning: a
+pair is smoothed, by :func:`exchanged`.
 """
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from saddle.config import require
+from saddle.objectives.adversarial import CriticLoss
 
-__all__ = ["relativistic_critic", "relativistic_generator"]
+__all__ = ["exchanged", "relativistic_critic", "relativistic_generator"]
 
 
 def relativistic_critic(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -47,6 +49,35 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     tensor(0.1269)
     """
     return F.softplus(_margin(real, fake)).mean()
+
+
+def exchanged(critic: CriticLoss, epsilon: float) -> CriticLoss:
+    r"""The critic loss in which the two samples of a pair change places with weight ``epsilon``.
+
+    Every term becomes (1 - eps) L(real, fake) + eps L(fake, real): the expectation of telling the critic the wrong way
+    round with probability eps. For :func:`relativistic_critic` it is the cross-entropy with target 1 - eps, and keeps
+    the critic's optimal margin below log((1 - eps) / eps). It stands in for one-sided label smoothing
+    (:func:`~saddle.objectives.adversarial.one_sided`), which needs a loss with a side for real samples.
+
+    Args:
+        critic: a critic loss on pairs.
+        epsilon: weight in [0, 1/2); 0 changes nothing.
+    Raises:
+        ValueError: ``epsilon`` outside [0, 1/2).
+
+    >>> import torch
+    >>> exchanged(relativistic_critic, 0.1)(torch.tensor([0.3]), torch.tensor([0.0]))
+    {'pair': tensor(0.5844)}
+    >>> F.binary_cross_entropy_with_logits(torch.tensor([0.3]), torch.tensor([0.9]))
+    tensor(0.5844)
+    """
+    require(0 <= epsilon < 0.5, "epsilon", epsilon, "a weight in [0, 0.5)")
+
+    def smoothed(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        straight, swapped = critic(real, fake), critic(fake, real)
+        return {name: (1 - epsilon) * straight[name] + epsilon * swapped[name] for name in straight}
+
+    return smoothed if epsilon else critic
 
 
 def _margin(real: Tensor, fake: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from saddle.config import choose, require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Average, Game, Loss, Move, Nets, Player, Sampler, Terms, choose_dynamics, make_optimizer
-from saddle.networks import DCGANCritic, DCGANGenerator, InstanceNoise, MLPCritic, MLPGenerator
+from saddle.networks import PAIRS, DCGANCritic, DCGANGenerator, InstanceNoise, MLPCritic, MLPGenerator
 from saddle.objectives import CriticLoss, one_sided
 from saddle.recipes import remedies
 from saddle.recipes.settings import MOST, Adversarial, Autoencoding
@@ -43,35 +43,47 @@ def noise(batch: Batch, z_dim: int, rng: torch.Generator) -> Tensor:
 
 
 def network_of(config: T, spec: Spec, convolutional: str = "dcgan", least: int = 16) -> str:
-    """Which networks a recipe's ``network`` setting stands for with these data: ``mlp`` or the ``convolutional`` ones.
+    """Which networks a recipe's ``network`` setting stands for with these data.
 
     Args:
         config: the recipe's settings.
         spec: the data.
         convolutional: name of the networks for images.
-        least: ``auto`` stands for them from this side in pixels up.
+        least: ``auto`` stands for them from this side in pixels up, and below for ``mlp``.
+    Returns:
+        ``mlp``, the ``convolutional`` ones, or for a game of two a name of `PAIRS`.
     Raises:
-        ValueError: another name, or convolutional networks for points.
+        ValueError: another name, or networks that are not made for such data.
     """
     if config.network == "auto":
         return convolutional if spec.size >= least else "mlp"
-    name = choose(config.network, {known: known for known in ("auto", "mlp", convolutional)}, "network")
+    pairs = [*PAIRS] if isinstance(config, Adversarial) else []
+    name = choose(config.network, {known: known for known in ("auto", "mlp", convolutional, *pairs)}, "network")
+    if name in PAIRS:
+        require(PAIRS[name].fits(spec.size), "network", name, PAIRS[name].words)
+        return name
     fits = name == "mlp" or not spec.points
     require(fits, "network", name, f"images, and these data are points of {spec.channels} numbers: use mlp")
     return name
 
 
 def generator(config: Adversarial, spec: Spec, norm: str = "batch") -> nn.Module:
-    """z (N, z_dim) -> x: DCGAN's for images, a ReLU network for points; ``norm`` is for the convolutions."""
-    if network_of(config, spec) == "mlp":
+    """z (N, z_dim) -> x: DCGAN's, a ReLU network or a published one; ``norm`` is for DCGAN's."""
+    name = network_of(config, spec)
+    if name == "mlp":
         return mlp_generator(config, spec)
+    if name in PAIRS:
+        return PAIRS[name].generator(config.z_dim, spec.shape)
     return DCGANGenerator(config.z_dim, spec.size, spec.channels, config.width, norm)
 
 
 def critic(config: Adversarial, spec: Spec, norm: str = "batch") -> nn.Module:
-    """x -> (N,): DCGAN's for images, a leaky ReLU network for points; ``norm`` is for the convolutions."""
-    if network_of(config, spec) == "mlp":
+    """x -> (N,): DCGAN's, a leaky ReLU network or a published one; ``norm`` is for the convolutions."""
+    name = network_of(config, spec)
+    if name == "mlp":
         return mlp_critic(config, spec)
+    if name in PAIRS:
+        return PAIRS[name].critic(spec.shape, norm)
     return DCGANCritic(spec.size, spec.channels, config.width, norm)
 
 
@@ -107,9 +119,8 @@ def treated(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module) -> tupl
     Raises:
         ValueError: a remedy does not go with these networks or data; names it.
     """
-    for remedy in remedies.chosen(config.remedies):
-        if hasattr(remedy, "networks"):
-            G, D = remedy.networks(config, spec, G, D)
+    for networks in remedies.hooks(config.remedies, "networks"):
+        G, D = networks(config, spec, G, D)
     return G, InstanceNoise(D, config.instance_noise) if config.instance_noise else D
 
 
@@ -191,9 +202,8 @@ def adversaries(
         schedules.append(_anneal(config, D))
     dynamics = choose_dynamics(config.dynamics, config.consensus_weight)
     game = Game(players, moves, sampler, dynamics, controls or {}, schedules, share)
-    for remedy in remedies.chosen(config.remedies):
-        if hasattr(remedy, "rules"):
-            game = remedy.rules(game, config)
+    for rules in remedies.hooks(config.remedies, "rules"):
+        game = rules(game, config)
     return game
 
 

@@ -6,20 +6,40 @@ import torch
 from torch import nn
 
 from saddle.config import require
-from saddle.networks import CGANCritic, DCGANCritic, MaxoutCritic, MLPCritic, R3GANCritic
+from saddle.networks import (
+    CGANCritic,
+    DCGANCritic,
+    DigitsCritic,
+    MaxoutCritic,
+    MLPCritic,
+    PacGANCritic,
+    ProGANCritic,
+    R3GANCritic,
+    ResNetCritic,
+    RingCritic,
+    StyleGAN2Critic,
+)
 from saddle.networks.dcgan import ToLogit
 from saddle.recipes.common import Energy
 
-__all__ = ["LASTS", "core", "final", "insert", "last", "takes_labels"]
+__all__ = ["LASTS", "PENALISED", "core", "final", "insert", "last", "penalised", "single"]
 
 LASTS: dict[type[nn.Module], str] = {
     CGANCritic: "to_logit",
     DCGANCritic: "to_logit",
+    DigitsCritic: "to_logit",
     MLPCritic: "output",
     MaxoutCritic: "body.5",
+    PacGANCritic: "output",
+    ProGANCritic: "to_logit",
     R3GANCritic: "linear",
+    ResNetCritic: "linear",
+    RingCritic: "output",
+    StyleGAN2Critic: "to_logit",
 }
 """Where each network has its last layer, a linear one: what goes into it are the critic's features."""
+PENALISED = ("gp_weight", "gamma_end", "r1_weight", "r1_gamma")
+"""Settings by which recipes weigh a penalty of their own on the critic's slope."""
 
 
 def core(D: nn.Module, remedy: str) -> nn.Module:
@@ -72,6 +92,18 @@ def insert(D: nn.Module, layer: nn.Module, extra: int, remedy: str) -> None:
     setattr(net.get_submodule(path), attribute, nn.Sequential(*parts[:-1], layer, parts[-1]))
 
 
-def takes_labels(D: nn.Module) -> bool:
-    """Whether a critic that no wrapper hides judges pairs (x, y)."""
-    return "y" in inspect.signature(D.forward).parameters
+def single(D: nn.Module, remedy: str) -> nn.Module:
+    """The network of ``LASTS`` that a critic is, which judges samples by nothing but themselves.
+
+    Raises:
+        ValueError: it is none, is wrapped, or is shown labels or anything else beside the samples; names the remedy.
+    """
+    net = core(D, remedy)
+    alone = net is D and len(inspect.signature(net.forward).parameters) == 1
+    require(alone, "remedies", remedy, "a critic of samples alone, without labels or other inputs and outputs")
+    return net
+
+
+def penalised(config: object) -> bool:
+    """Whether a recipe's settings ask for a penalty on the critic's slope already."""
+    return any(getattr(config, name, 0) for name in PENALISED)

@@ -21,7 +21,8 @@ class Adversarial:
     z_dim: int = 100
     """Dimensions of the latent vector z ~ N(0, I)."""
     network: str = "auto"
-    """Networks of both players: dcgan (images), mlp, or auto: dcgan for images of 16 pixels or more, else mlp."""
+    """Networks of both players: dcgan (images of 16 pixels or more), mlp, or auto: dcgan where it can be, else mlp;
+    published pairs: pacgan, metz-ring (points), metz-half, metz-quarter (stacked digits of 28 pixels), small-resnet."""
     width: int = 64
     """Channels of the convolutional networks at their highest resolution."""
     hidden: int = 128
@@ -57,7 +58,7 @@ class Adversarial:
     decay_until: int = 0
     """Images at which both step sizes reach 0; 0: they stay constant."""
     remedies: str = ""
-    """Names from saddle list remedies, with commas: spectral-norm,diffaugment. They act on the critic or the losses."""
+    """NAME or NAME=NUMBER from saddle list remedies, with commas: spectral-norm,lecam=0.1. They treat any recipe."""
     outputs = "logit"
     """What the critic's outputs are: logit (above 0 for real samples), value, pair (only differences count), energy."""
 

@@ -1,6 +1,6 @@
 """Watching the critic while a loss runs, so that a remedy adds its term without asking the critic again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from saddle.config import require
 from saddle.data.spec import Batch
 from saddle.game import Game, Loss, Move, Terms
 from saddle.game.per_seed import PerSeed
+from saddle.networks import Referenced
 from saddle.recipes.critics import last
 
-__all__ = ["Call", "calls_of", "changed", "then", "with_features"]
+__all__ = ["Call", "calls_of", "changed", "look_at", "then", "with_features"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Call:
 
 
 @contextmanager
-def calls_of(game: Game, batch: Batch, change: Callable[[Tensor], Tensor] | None = None) -> Iterator[dict[str, Call]]:
+def calls_of(
+    game: Game, batch: Batch, change: Callable[[Tensor], Tensor] | None = None, leaves: Collection[str] = ()
+) -> Iterator[dict[str, Call]]:
     """The critic's first look at the ``"real"`` samples of a batch and its first look at ``"fake"`` ones, once made.
 
     Looks at anything else, such as the points between the two where a slope is penalised, are not kept.
@@ -38,26 +42,48 @@ def calls_of(game: Game, batch: Batch, change: Callable[[Tensor], Tensor] | None
         game: whose players D and G are watched.
         batch: what the loss is given.
         change: replaces the outputs on generated samples.
+        leaves: which of the two are shown as tensors that gradients can be asked for.
     """
     made = [] if batch.fake is None else [batch.fake]
     calls: dict[str, Call] = {}
 
+    def kind_of(x: Tensor) -> str | None:
+        return "real" if _same(x, batch.x) else "fake" if any(_same(x, fake) for fake in made) else None
+
     def of_generator(_: nn.Module, args: Any, out: Tensor) -> None:
         made.append(out)
 
+    def before_critic(_: nn.Module, args: Any) -> Any:
+        x, *rest = args
+        watch = kind_of(x) in leaves and not x.requires_grad
+        return (x.detach().requires_grad_(True), *rest) if watch else None
+
     def of_critic(_: nn.Module, args: Any, out: Tensor) -> Tensor:
         x, *rest = args
-        if _same(x, batch.x):
-            calls.setdefault("real", Call(x, tuple(rest), out))
-        elif any(_same(x, fake) for fake in made):
-            out = out if change is None else change(out)
-            calls.setdefault("fake", Call(x, tuple(rest), out))
+        kind = kind_of(x)
+        if kind == "fake" and change is not None:
+            out = change(out)
+        if kind is not None:
+            calls.setdefault(kind, Call(x, tuple(rest), out))
         return out
 
     with ExitStack() as hooks:
         hooks.enter_context(game["G"].module.register_forward_hook(of_generator))
+        if leaves:
+            hooks.enter_context(game["D"].module.register_forward_pre_hook(before_critic))
         hooks.enter_context(game["D"].module.register_forward_hook(of_critic))
         yield calls
+
+
+def look_at(calls: dict[str, Call], kind: str, remedy: str) -> Call:
+    """The critic's look at samples of this kind.
+
+    Raises:
+        ValueError: the recipe's loss never shows them to it as they are; names the remedy.
+    """
+    shown = "the batch's real samples" if kind == "real" else "what G makes"
+    require(kind in calls, "remedies", remedy, f"a recipe whose critic is shown {shown}, as they are, in a call")
+    return calls[kind]
 
 
 def with_features(game: Game, remedy: str, add: Callable[[Terms, Tensor, Tensor], Terms]) -> Game:
@@ -72,6 +98,7 @@ def with_features(game: Game, remedy: str, add: Callable[[Terms, Tensor, Tensor]
         ValueError: it is not known where this critic has its features.
     """
     D, layer = game["D"].module, last(game["D"].module, remedy)
+    skip = sum(module.size for module in D.modules() if isinstance(module, Referenced))  # rows that are no samples
 
     def change(old: Loss) -> Loss:
         def loss(batch: Batch, rng: torch.Generator) -> Terms:
@@ -81,8 +108,8 @@ def with_features(game: Game, remedy: str, add: Callable[[Terms, Tensor, Tensor]
                     terms = old(batch, rng)
                 fake = seen[-1]
                 with torch.no_grad():
-                    D(batch.x, *calls["fake"].rest)
-            return add(terms, seen[-1], fake)
+                    D(batch.x, *look_at(calls, "fake", remedy).rest)
+            return add(terms, seen[-1][skip:], fake[skip:])
 
         return loss
 

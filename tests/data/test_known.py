@@ -31,7 +31,7 @@ def test_the_table_says_what_loading_gives(name):
 def test_the_catalogue_is_json_with_every_key():
     rows = json.loads(json.dumps(catalogue()))
     assert [row["name"] for row in rows] == list(names())
-    assert all(set(row) == {"name", "summary", "source", "kind", "labels"} for row in rows)
+    assert all(set(row) == {"name", "summary", "source", "kind", "labels", "licence"} for row in rows)
 
 
 def test_a_wrong_name_is_told_the_nearest_all_and_the_other_way():

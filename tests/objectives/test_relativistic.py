@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from saddle.objectives.relativistic import relativistic_critic, relativistic_generator
+from saddle.objectives.relativistic import exchanged, relativistic_critic, relativistic_generator
 
 REAL = torch.tensor([0.3, -1.0, 4.0], dtype=torch.float64)
 FAKE = torch.tensor([1.0, -2.5, 0.0], dtype=torch.float64)
@@ -41,3 +41,16 @@ def test_extreme_logits_give_the_asymptotes():
 def test_unpaired_samples_are_refused():
     with pytest.raises(ValueError, match="one fake for each real"):
         relativistic_critic(REAL, FAKE[:2])
+
+
+def test_exchanging_pairs_bounds_the_margin_of_the_best_critic():
+    """Its slope in the margin m is sigmoid(m) - (1 - eps), which vanishes at m = log((1 - eps) / eps)."""
+    margin = REAL.clone().requires_grad_(True)
+    for epsilon in (0.0, 0.1, 0.4):
+        (slope,) = torch.autograd.grad(exchanged(relativistic_critic, epsilon)(margin, 0 * REAL)["pair"], margin)
+        torch.testing.assert_close(slope, (REAL.sigmoid() - (1 - epsilon)) / 3)
+
+
+def test_more_than_half_of_the_pairs_cannot_be_exchanged():
+    with pytest.raises(ValueError, match=r"epsilon=0.5: expected a weight in"):
+        exchanged(relativistic_critic, 0.5)

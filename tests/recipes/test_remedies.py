@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,23 @@ FITTING = {
     "lecam": ("r3gan", "images"),
     "minibatch-discrimination": ("dcgan", "images"),
     "minibatch-stddev": ("wgan-gp", "images"),
-    "packing-2": ("gan", "points"),
+    "packing": ("gan", "points"),
+    "r1": ("gan", "points"),
+    "r2": ("lsgan", "images"),
+    "self-attention": ("dcgan", "images"),
     "spectral-norm": ("hinge-gan", "images"),
     "top-k": ("cgan", "points"),
+    "unroll": ("gan", "points"),
+    "unroll-ahead": ("lsgan", "images"),
+    "virtual-norm": ("dcgan", "images"),
 }
 """A recipe and data for each remedy."""
-TOGETHER = "top-k,lecam,diffaugment,spectral-norm,packing-2,minibatch-discrimination,minibatch-stddev,ada"
+ONLY_IMAGES = {"ada", "consistency", "diffaugment", "self-attention", "virtual-norm"}
+"""Remedies that these points and their networks refuse."""
+TOGETHER = (
+    "unroll=2,r2,r1=0.5,self-attention,top-k,lecam,diffaugment,spectral-norm,packing,minibatch-discrimination,"
+    "minibatch-stddev=2,ada"
+)
 
 
 def toys(kind):
@@ -141,7 +153,7 @@ def test_unset_remedies_change_nothing():
 
 
 def test_instance_noise_stays_outermost():
-    game, draw = start("gan", "points", remedies="spectral-norm,packing-2", instance_noise=0.5)
+    game, draw = start("gan", "points", remedies="spectral-norm,packing", instance_noise=0.5)
     list(play(game, draw, 1))
     assert game["D"].module.sigma == 0.5
 
@@ -163,11 +175,9 @@ def test_remedies_are_played_in_bfloat16(name):
     assert {value.dtype for control in game.controls.values() for value in control.buffers()} <= {torch.float32}
 
 
-@pytest.mark.parametrize(
-    "name", sorted({name for name in remedies.names() if name not in ("ada", "consistency", "diffaugment")})
-)
+@pytest.mark.parametrize("name", sorted({*remedies.names()} - ONLY_IMAGES))
 def test_many_seeds_at_once_are_the_runs_one_by_one(name):
-    """Remedies for images draw from torch's own random numbers, which no seed owns, and so are left out."""
+    """Those for images draw from torch's own random numbers, which no seed owns, or want networks of maps."""
     alone = [start("gan", "points", seed, remedies=name) for seed in (1, 2)]
     reports = [list(play(game, draw, 4))[-1].values() for game, draw in alone]
     games, draws = zip(*(start("gan", "points", seed, remedies=name) for seed in (1, 2)), strict=True)
@@ -247,7 +257,7 @@ def test_minibatch_layers_come_before_spectral_norm_however_they_are_written():
 @pytest.mark.parametrize("kind, recipe", [("points", "gan"), ("images", "dcgan"), ("images", "r3gan")])
 def test_packing_judges_pairs(kind, recipe):
     """One output for two samples, of one critic for both; a sample's score is that of it and the next one."""
-    game, plain, batch = treated("packing-2", kind, recipe)
+    game, plain, batch = treated("packing", kind, recipe)
     D = game["D"].module.eval()
     before, after = (
         next(m for m in net.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d))
@@ -359,9 +369,9 @@ def test_historical_averaging_pulls_to_the_mean_of_all_weights():
         ("lecam", "ebgan", "images", "no energies"),
         ("minibatch-stddev", "ebgan", "points", "ends in a linear layer"),
         ("minibatch-discrimination", "began", "images", "ends in a linear layer"),
-        ("packing-2", "cgan", "images", "without labels"),
-        ("packing-2", "wgan-gp", "points", "slope is not held"),
-        ("packing-2", "ebgan", "points", "ends in a linear layer"),
+        ("packing", "cgan", "images", "without labels"),
+        ("packing", "wgan-gp", "points", "slope is not held"),
+        ("packing", "ebgan", "points", "ends in a linear layer"),
         ("spectral-norm", "wgan", "points", "not clipped"),
         ("spectral-norm", "r3gan", "images", "starts at zero"),
         ("top-k", "r3gan", "points", "by itself"),
@@ -390,10 +400,13 @@ def test_every_file_is_in_the_catalogue_with_all_it_needs():
     entries = remedies.catalogue()
     assert {entry["name"] for entry in entries} == set(FITTING)
     assert {entry["kind"] for entry in entries} <= set(remedies.KINDS)
-    for entry, module in zip(entries, (remedies.chosen(entry["name"])[0] for entry in entries), strict=True):
+    for entry in entries:
+        module = import_module(f"saddle.recipes.remedies.{entry['name'].replace('-', '_')}")
         assert entry["summary"].endswith(".")
         assert "arXiv:" in entry["source"] == module.SOURCE
         assert hasattr(module, "networks") or hasattr(module, "rules")
+        assert entry["strength"] == str(getattr(module, "STRENGTH", ""))
+        assert bool(entry["strength"]) == bool(entry["range"])
 
 
 def test_the_catalogue_needs_no_torch():

@@ -75,7 +75,9 @@ def build(config: Config, spec: Spec) -> Game:
 
 def autoencoder_for(config: Config, spec: Spec) -> Autoencoder:
     """The critic's autoencoder: convolutional beside DCGAN's generator, else fully connected."""
-    if common.network_of(config, spec) == "mlp":
+    name = common.network_of(config, spec)
+    require(name in ("mlp", "dcgan"), "network", name, "mlp or dcgan: this critic is an autoencoder")
+    if name == "mlp":
         return MLPAutoencoder(spec.shape, (config.hidden,) * config.layers, config.code, bounded=not spec.points)
     net = ConvAutoencoder(spec.size, spec.channels, config.width, config.code)
     normal_weights(net, 0.002)

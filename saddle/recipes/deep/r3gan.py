@@ -14,7 +14,7 @@ pair with that weight. Logged besides the terms: ``control.gamma``.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Terms
 from saddle.networks import R3GANCritic, R3GANGenerator
-from saddle.objectives import relativistic_critic, relativistic_generator
+from saddle.objectives import exchanged, relativistic_critic, relativistic_generator
 from saddle.recipes import common
 
 SOURCE = "Huang, Gokaslan, Kuleshov, Tompkin 2024, arXiv:2501.05441"
@@ -103,15 +103,12 @@ class Control(nn.Module):
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape."""
     G, D = common.treated(config, spec, *networks(config, spec))
-    control, epsilon = Control(config.gamma), config.label_smoothing
+    control, critic = Control(config.gamma), exchanged(relativistic_critic, config.label_smoothing)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
         x, fake = watched(batch.x), watched(G(common.noise(batch, config.z_dim, rng)))
         real_logits, fake_logits = D(x), D(fake)
-        terms = relativistic_critic(real_logits, fake_logits)  # f(D(G(z)) - D(x)), f = softplus
-        if epsilon:
-            swapped = relativistic_critic(fake_logits, real_logits)["pair"]
-            terms["pair"] = (1 - epsilon) * terms["pair"] + epsilon * swapped
+        terms = critic(real_logits, fake_logits)  # f(D(G(z)) - D(x)), f = softplus
         weight = control.gamma / 2
         return terms | {"r1": weight * slope(real_logits, x), "r2": weight * slope(fake_logits, fake)}
 
@@ -160,9 +157,10 @@ def burn_in(config: Config, game: Game, control: Control) -> Callable[[int], Non
 
 
 def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
-    """Generator and critic: residual for images, perceptrons for points."""
-    if common.network_of(config, spec, "r3gan", least=8) == "mlp":
-        return common.mlp_generator(config, spec), common.mlp_critic(config, spec)
+    """Generator and critic: residual for images, perceptrons for points, or published ones with no norm in D."""
+    if (name := common.network_of(config, spec, "r3gan", least=8)) != "r3gan":
+        named = replace(config, network=name)
+        return common.generator(named, spec), common.critic(named, spec, norm="none")
     power = spec.size >= 8 and spec.size & (spec.size - 1) == 0
     require(power, "size", spec.size, "a power of two from 8 pixels up; pass --size 32, for example")
     for name in ("width", "widest"):

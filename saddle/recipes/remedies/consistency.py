@@ -1,7 +1,7 @@
 """The critic shall not care where an image stands: it pays for the change of its output when one is shifted.
 
-Term of D: 10 E[(D(x) - D(T(x)))^2] over real x, as in the paper. T shifts by up to an eighth of the side; the paper's
-also mirrors, which changes what a digit is.
+Term of D: lambda E[(D(x) - D(T(x)))^2] over real x, lambda being 10 as in the paper. T shifts by up to an eighth of the
+side; the paper's, by a few pixels, also mirrors, which changes what a digit is.
 """
 
 import torch
@@ -13,23 +13,27 @@ from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Loss, Terms
 from saddle.objectives import consistency
 from saddle.recipes.settings import Adversarial
-from saddle.recipes.watch import calls_of, changed
+from saddle.recipes.watch import calls_of, changed, look_at
 
-__all__ = ["WEIGHT", "networks", "rules"]
+__all__ = ["RANGE", "STRENGTH", "networks", "rules"]
 
 SOURCE = "Zhang et al. 2020, arXiv:1910.12027"
 KIND = "term"
-WEIGHT = 10.0
-"""lambda."""
+STRENGTH = 10.0
+"""lambda, the weight of the term."""
+RANGE = "a weight lambda in (0, 1000]"
+"""More than 1000 would hold the critic at a constant."""
 
 
-def networks(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module) -> tuple[nn.Module, nn.Module]:
+def networks(
+    config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module, strength: float
+) -> tuple[nn.Module, nn.Module]:
     """Both as they are, unless the data are points."""
     require(not spec.points, "remedies", "consistency", "images to augment, and these data are points")
     return G, D
 
 
-def rules(game: Game, config: Adversarial) -> Game:
+def rules(game: Game, config: Adversarial, strength: float) -> Game:
     """The game with the term in D's moves."""
     require(config.outputs != "energy", "remedies", "consistency", "a critic whose outputs are no energies of an image")
 
@@ -37,9 +41,9 @@ def rules(game: Game, config: Adversarial) -> Game:
         def loss(batch: Batch, rng: torch.Generator) -> Terms:
             with calls_of(game, batch) as calls:
                 terms = old(batch, rng)
-            real = calls["real"]
+            real = look_at(calls, "real", "consistency")
             shifted = game["D"].module(diff_augment(batch.x, "translation", rng), *real.rest)
-            return terms | {"consistency": WEIGHT * consistency(real.out, shifted)}
+            return terms | {"consistency": strength * consistency(real.out, shifted)}
 
         return loss
 

@@ -1,7 +1,7 @@
 """Both players are pulled to the mean of all their past weights, so that players that circle come to the centre.
 
-Term of each: |theta - 1/t sum_i theta[i]|_2^2 with weight 1, as the paper writes it. The past begins with the initial
-weights and grows by one at each of the player's steps.
+Term of each: |theta - 1/t sum_i theta[i]|_2^2 with weight 1 by default, as the paper writes it. The past begins with
+the initial weights and grows by one at each of the player's steps.
 """
 
 import torch
@@ -13,10 +13,14 @@ from saddle.objectives import historical_averaging, historical_means
 from saddle.recipes.settings import Adversarial
 from saddle.recipes.watch import changed
 
-__all__ = ["History", "rules"]
+__all__ = ["RANGE", "STRENGTH", "History", "rules"]
 
 SOURCE = "Salimans et al. 2016, arXiv:1606.03498"
 KIND = "term"
+STRENGTH = 1.0
+"""Weight of the squared distance."""
+RANGE = "a weight in (0, 1000]"
+"""Much more, and the players do not leave their start."""
 
 
 class History(nn.Module):
@@ -47,20 +51,21 @@ class History(nn.Module):
             mean.copy_(new)
 
 
-def rules(game: Game, config: Adversarial) -> Game:
+def rules(game: Game, config: Adversarial, strength: float) -> Game:
     """The game with the term in the moves of both."""
     for name in ("D", "G"):
-        game = _pulled(game, name)
+        game = _pulled(game, name, strength)
     return game
 
 
-def _pulled(game: Game, name: str) -> Game:
+def _pulled(game: Game, name: str, weight: float) -> Game:
     net = game[name].module
     history = History(net)
 
     def change(old: Loss) -> Loss:
         def loss(batch: Batch, rng: torch.Generator) -> Terms:
-            return old(batch, rng) | {"history": historical_averaging([*net.parameters()], history.means)}
+            pull = historical_averaging([*net.parameters()], history.means)
+            return old(batch, rng) | {"history": weight * pull}
 
         return loss
 

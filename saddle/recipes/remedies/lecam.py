@@ -1,7 +1,9 @@
 """The critic's outputs on each kind of sample held near the moving average of those on the other kind.
 
-Term of D: 0.3 (E[(D(x) - alpha_F)^2] + E[(D(G(z)) - alpha_R)^2]), with averages of decay 0.99 from 0, which follow each
-of D's steps and are logged as ``lecam.real`` and ``lecam.fake``. The weight is that of the paper's BigGAN on CIFAR.
+Term of D: lambda (E[(D(x) - alpha_F)^2] + E[(D(G(z)) - alpha_R)^2]), with averages of decay 0.99 from 0, which follow
+each of D's steps and are logged as ``lecam.real`` and ``lecam.fake``. The published programs take 0.3 for BigGAN on
+CIFAR, and 1e-6 and 3e-7 for StyleGAN2 on CIFAR and faces. They count D(x) above alpha_F and D(G(z)) below alpha_R only,
+and that for BigGAN begins after 1000 steps; this is the formula of the paper, from the start.
 """
 
 import torch
@@ -13,14 +15,16 @@ from saddle.game import Game, Loss, Terms
 from saddle.objectives import lecam, lecam_anchors
 from saddle.objectives.regularise import Anchors
 from saddle.recipes.settings import Adversarial
-from saddle.recipes.watch import calls_of, changed
+from saddle.recipes.watch import calls_of, changed, look_at
 
-__all__ = ["WEIGHT", "Memory", "rules"]
+__all__ = ["RANGE", "STRENGTH", "Memory", "rules"]
 
 SOURCE = "Tseng et al. 2021, arXiv:2104.03310"
 KIND = "term"
-WEIGHT = 0.3
-"""lambda."""
+STRENGTH = 0.3
+"""lambda, the weight of the term."""
+RANGE = "a weight lambda in (0, 1000]"
+"""With the Wasserstein loss the critic turns round at 1 / (2 alpha), alpha being what its outputs are on average."""
 
 
 class Memory(nn.Module):
@@ -43,7 +47,7 @@ class Memory(nn.Module):
         self.fake.copy_(after.fake)
 
 
-def rules(game: Game, config: Adversarial) -> Game:
+def rules(game: Game, config: Adversarial, strength: float) -> Game:
     """The game with the term in D's moves."""
     require(config.outputs != "energy", "remedies", "lecam", "a critic whose outputs are no energies, bounded by 0")
     memory = Memory()
@@ -52,9 +56,12 @@ def rules(game: Game, config: Adversarial) -> Game:
         def loss(batch: Batch, rng: torch.Generator) -> Terms:
             with calls_of(game, batch) as calls:
                 terms = old(batch, rng)
-            real, fake = calls["real"].out.float(), calls["fake"].out.float()  # anchors are not kept in bfloat16
+            real, fake = (
+                look_at(calls, "real", "lecam").out.float(),
+                look_at(calls, "fake", "lecam").out.float(),
+            )  # anchors are not kept in bfloat16
             memory.seen = real.detach(), fake.detach()
-            return terms | {"lecam": WEIGHT * lecam(real, fake, Anchors(memory.real, memory.fake))}
+            return terms | {"lecam": strength * lecam(real, fake, Anchors(memory.real, memory.fake))}
 
         return loss
 
