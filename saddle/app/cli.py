@@ -17,8 +17,18 @@ COMMANDS = {
     "sample": "draw from a trained run: .npy, .png or a folder of images",
     "evaluate": "measure samples against data: FID, precision and recall, and all of Borji's measures",
     "compare": "recipes over seeds under one budget: a table, a paired test, a picture",
+    "bench": "run a published experiment as its paper has it, beside the numbers that it printed",
+    "represent": "what a critic's features know of the labels: linear probe, clusters, few labels",
+    "walk": "a way through latent space as a picture or a film",
+    "arithmetic": "sums of concepts in latent space, beside the same sums of pixels",
+    "invert": "the latents whose samples come nearest to given images",
+    "directions": "what the strongest directions of latent space change: SeFa, GANSpace",
+    "neighbours": "the training samples nearest to samples or to given images",
     "doctor": "say what is wrong with a run, on what evidence, and which flag to change",
     "report": "write one self-contained page about a run",
+    "export": "write a run's generator as ONNX, a torch program or safetensors",
+    "push": "hand a run on: weights, settings and a card, into a folder or onto the Hub",
+    "pull": "fetch a run that was handed on",
     "lab": "the theory: a formula, figure or table of the lectures, computed and drawn",
     "data": "check a folder of images, or pack it at training size",
     "list": "the recipes and data sets there are",
@@ -34,7 +44,7 @@ Adversarial training, from f(x, y) = xy to images. Try it:
   saddle train dcgan --data path/to/images          your own images
 
 commands:
-{chr(10).join(f"  {name:<8} {text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:<10} {text}" for name, text in COMMANDS.items())}
 
   saddle COMMAND --help, saddle train RECIPE --help   what each takes
   saddle --version                                    {__version__}

@@ -46,6 +46,12 @@ def _remedies() -> list[dict[str, Any]]:
     return list(catalogue())
 
 
+def _protocols() -> list[dict[str, Any]]:
+    from saddle.benchmarks import catalogue
+
+    return list(catalogue())
+
+
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "recipes": _recipes,
     "data": _data,
@@ -53,6 +59,7 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "measures": _measures,
     "features": _features,
     "remedies": _remedies,
+    "protocols": _protocols,
 }
 
 
@@ -73,4 +80,7 @@ def main(argv: list[str]) -> int:
     for entry in entries:
         table.add_row(entry["name"], entry["summary"], entry["source"], style=None)
     Console().print(table)
+    for told in dict.fromkeys(entry["licence"] for entry in entries if entry.get("licence")):
+        names = ", ".join(entry["name"] for entry in entries if entry.get("licence") == told)
+        print(f"\n{names}: {told}")
     return 0

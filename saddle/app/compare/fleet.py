@@ -29,7 +29,7 @@ class State:
     """How far a run is."""
 
     kind: str
-    """missing, unfinished, busy (another process trains it), finished or failed."""
+    """missing, unfinished, busy (another process trains it), finished, diverged (its numbers did) or failed."""
     words: str
     """The same for people, with what went wrong."""
 
@@ -55,7 +55,7 @@ def state(study: Study, entry: Entry) -> State:
         seconds = spell_duration(document["seconds"])
         return State("finished", f"done, {document['rounds']:,} rounds, {document['images']:,} images, {seconds}")
     if document.get("stopped") == "failed":
-        return State("failed", str(document.get("error")))
+        return State("diverged" if document.get("diverged") else "failed", str(document.get("error")))
     return State("unfinished", "interrupted before its end")
 
 

@@ -1,18 +1,16 @@
-"""From the command line to a study that is possible: arms checked one by one, a study begun before gone on with."""
+"""From what was asked for to a study that is possible: arms checked one by one, a study begun before gone on with."""
 
-import argparse
 import json
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saddle.app.compare.study import FILE, Arm, Study
+from saddle.app.compare.study import Arm, Study
 from saddle.app.compare.timetable import POINTS, images_a_round, time_measuring
 from saddle.app.options import TrainOptions, duration
-from saddle.app.runs import next_free
 from saddle.app.train import Plan, make_plan
 from saddle.config import require
 from saddle.data.toys import Mixture
@@ -21,13 +19,41 @@ from saddle.evaluation.scoring import chosen
 if TYPE_CHECKING:
     from saddle.data import Dataset
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["SHARED", "Prepared", "Request", "arm_words", "prepare"]
 
 SHARE = 0.1
 """Of a time budget that may go into measuring: with little time there are fewer points."""
 OF_AN_ARM = {"mirror", "precision"}
 """Options of ``saddle train`` that arms may differ in; all others are the study's."""
+SHARED = ("data", "size", "channels", "seed", "device", "budget", "rounds", "images")
+"""Options of ``saddle train`` that are the study's."""
 NOT_HERE = {option.name for option in fields(TrainOptions)} - OF_AN_ARM | {"json", "help", "print_config", "h"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks of a study. What it leaves open is as in the study begun before, or the default."""
+
+    folder: Path
+    """Where the study lies or will lie."""
+    old: Study | None
+    """The study begun there before."""
+    arms: Sequence[tuple[str, list[str]]]
+    """Name of each arm that is asked for, and its recipe with all of its flags."""
+    shared: Mapping[str, Any]
+    """Options of `SHARED` by name; None: left open."""
+    seeds: int | None
+    """Runs of each arm."""
+    default_seeds: int = 3
+    """The same, where there is no study before."""
+    fewest: int = 1
+    """Arms that it must have."""
+    curves: bool = True
+    """Whether runs are measured while they train."""
+    measuring: Mapping[str, Any] = field(default_factory=dict)
+    """``measures`` (names with commas), ``features``, ``weights`` and ``n``; None, or not there: left open."""
+    protocol: str | None = None
+    """The published experiment that it follows."""
 
 
 @dataclass(frozen=True)
@@ -50,39 +76,43 @@ class Prepared:
         return next(iter(self.plans.values())).device
 
 
-def prepare(args: argparse.Namespace, common: Sequence[str]) -> Prepared:
-    """The study that the command line means: a new one, or the one in its folder, perhaps with more arms and seeds.
+def prepare(request: Request) -> Prepared:
+    """The study that is meant: a new one, or the one in its folder, perhaps with more arms and seeds.
 
     Nothing is written.
 
-    Args:
-        args: what the parser read.
-        common: flags of all arms.
     Raises:
         ValueError: an arm that cannot be meant, or another study in the folder.
     """
-    folder = Path(args.resume or args.out or next_free(Path("comparisons")))
-    old = Study.read(folder) if args.resume or (folder / FILE).is_file() else None
-    require(old is not None or not folder.is_file(), "out", folder, "a folder")
-    asked = [_words(text, common) for text in args.arms]
-    new = [(name, words) for name, words in asked if old is None or all(words != _told(arm) for arm in old.arms)]
+    old = request.old
+    new = [(name, words) for name, words in request.arms if old is None or all(words != _told(arm) for arm in old.arms)]
     given = [(arm.name, _told(arm)) for arm in old.arms] if old else []
     given += new
-    require(len(given) >= 2, "arms", " ".join(args.arms) or "none", 'two or more: recipes, or "RECIPE --flag value"')
-    flags = _study_flags(args, old)
+    told = " ".join(name for name, _ in request.arms) or "none"
+    least = {1: "one", 2: "two"}[request.fewest]
+    require(len(given) >= request.fewest, "arms", told, f'{least} or more: recipes, or "RECIPE --flag value"')
+    flags = _study_flags(request)
     plans = [_arm_plan(name, words, flags) for name, words in given]
     sizes = {plan.data.spec.size for plan in plans}
     if len(sizes) > 1:  # all arms must see, and be measured against, the same images
         flags.append(f"--size={max(sizes)}")
         plans = [_arm_plan(name, words, flags) for name, words in given]
-    study = _study(folder, args, old, given, plans)
+    study = _study(request, given, plans)
     if old is not None:
         _refuse_another(old, study)
     return Prepared(study, {arm.folder: plan for arm, plan in zip(study.arms, plans, strict=True)})
 
 
-def _words(text: str, common: Sequence[str]) -> tuple[str, list[str]]:
-    """An arm's name, and its recipe with all of its flags."""
+def arm_words(text: str, common: Sequence[str] = (), command: str = "compare") -> tuple[str, list[str]]:
+    """An arm's name, and its recipe with all of its flags.
+
+    Args:
+        text: a recipe's name, then its flags, as in a shell.
+        common: flags of all arms, which those of the arm win against.
+        command: the one that the options of the study belong to.
+    Raises:
+        ValueError: no name, quotes that do not close, or an option that is the study's.
+    """
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -92,7 +122,7 @@ def _words(text: str, common: Sequence[str]) -> tuple[str, list[str]]:
         flag = word.partition("=")[0].lstrip("-").replace("-", "_")
         theirs = not word.startswith("-") or flag not in NOT_HERE
         told = "flags of the recipe; this one is the same for all arms" if flag != "out" else "flags of the recipe"
-        require(theirs, "arm", f"{text}: {word}", f"{told}, so give it to saddle compare itself")
+        require(theirs, "arm", f"{text}: {word}", f"{told}, so give it to saddle {command} itself")
     return " ".join(words), [words[0], *common, *words[1:]]
 
 
@@ -100,12 +130,12 @@ def _told(arm: Arm) -> list[str]:
     return [arm.recipe, *arm.words]
 
 
-def _study_flags(args: argparse.Namespace, old: Study | None) -> list[str]:
-    """What all arms are trained with, by the command line or else by the study begun before."""
+def _study_flags(request: Request) -> list[str]:
+    """What all arms are trained with, by what is asked for or else by the study begun before."""
+    old = request.old
     kept = {"data": old.data, "size": old.size, "channels": old.channels, "device": old.device} if old else {}
     kept |= {"seed": old.seed} | old.target if old else {}
-    names = ("data", "size", "channels", "seed", "device", "budget", "rounds", "images")
-    chosen = {name: kept.get(name) if getattr(args, name) is None else getattr(args, name) for name in names}
+    chosen = {name: kept.get(name) if request.shared.get(name) is None else request.shared[name] for name in SHARED}
     return ["--threads=1", *(f"--{name}={value}" for name, value in chosen.items() if value is not None)]
 
 
@@ -127,14 +157,12 @@ def _arm_plan(name: str, words: list[str], flags: list[str]) -> Plan:
     return plan
 
 
-def _study(
-    folder: Path, args: argparse.Namespace, old: Study | None, given: list[tuple[str, list[str]]], plans: list[Plan]
-) -> Study:
-    first = plans[0]
+def _study(request: Request, given: list[tuple[str, list[str]]], plans: list[Plan]) -> Study:
+    old, first, how = request.old, plans[0], request.measuring
     points, options = first.data.spec.points, first.options
     target = {name: getattr(options, name) for name in ("budget", "rounds", "images")}
     target = {name: value for name, value in target.items() if value is not None}
-    measuring = old.measuring if old else 0.0 if args.no_curves else time_measuring(first)
+    measuring = old.measuring if old else time_measuring(first) if request.curves else 0.0
     arms: list[Arm] = []
     for (name, words), plan in zip(given, plans, strict=True):
         settings = asdict(plan.settings) | {option: getattr(plan.options, option) for option in sorted(OF_AN_ARM)}
@@ -144,23 +172,25 @@ def _study(
         require(all(arm.name != name for arm in arms), "arm", name, "a name once; flags of all arms must stay the same")
         every = _evaluate_every(plan, target, measuring) if measuring else None
         arms.append(Arm(name, words[0], tuple(words[1:]), _folder(name, arms), settings, every))
-    measures = chosen(args.measures)[0] if args.measures else list(old.measures) if old else _measures(first.data)
+    asked = how.get("measures")
+    measures = chosen(asked)[0] if asked else list(old.measures) if old else _measures(first.data)
     return Study(
-        folder,
+        request.folder,
         options.data,
         first.data.fingerprint,
         None if points else first.data.spec.size,
         None if points else first.data.spec.channels,
         target,
         options.seed,
-        max(args.seeds or 0, old.seeds) if old else args.seeds or 3,
+        max(request.seeds or 0, old.seeds) if old else request.seeds or request.default_seeds,
         options.device,
         measuring,
         tuple(arms),
         tuple(measures),
-        args.features or (old.features if old else None),
-        args.weights or (old.weights if old else None),
-        args.n or (old.n if old else None),
+        how.get("features") or (old.features if old else None),
+        how.get("weights") or (old.weights if old else None),
+        how.get("n") or (old.n if old else None),
+        request.protocol or (old.protocol if old else None),
     )
 
 
@@ -192,7 +222,7 @@ def _evaluate_every(plan: Plan, target: dict[str, Any], measuring: float) -> str
 
 
 def _refuse_another(old: Study, new: Study) -> None:
-    for name in ("data", "fingerprint", "size", "channels", "target", "seed", "device"):
+    for name in ("protocol", "data", "fingerprint", "size", "channels", "target", "seed", "device"):
         kept, now = getattr(old, name), getattr(new, name)
         told = f"{name}={kept}, as the study in {old.folder} has; another --out starts a new one"
         require(kept == now, name, now, told)

@@ -1,6 +1,7 @@
 """A study: its arms, seeds and target, and the folder in which each (arm, seed) is an ordinary run."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from saddle import __version__
 from saddle.app.runs import write_text
 from saddle.config import require
 
-__all__ = ["FILE", "Arm", "Entry", "Study"]
+__all__ = ["FILE", "Arm", "Entry", "Study", "spell_target"]
 
 FILE = "study.json"
 """Where a study is written down, in its folder."""
@@ -94,6 +95,8 @@ class Study:
     """File of its weights."""
     n: int | None
     """Samples of each side, if given."""
+    protocol: str | None = None
+    """The published experiment that it follows, if any: see `saddle.benchmarks`."""
 
     def entries(self) -> list[Entry]:
         """All runs, seed by seed, so that what is finished early can be paired."""
@@ -119,6 +122,16 @@ class Study:
         write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
 
     @classmethod
+    def begun(cls, folder: Path) -> "Study | None":
+        """The study that was begun in a folder, or None.
+
+        Raises:
+            ValueError: this is no folder, or the study's file is damaged.
+        """
+        require(not folder.is_file(), "out", folder, "a folder")
+        return cls.read(folder) if (folder / FILE).is_file() else None
+
+    @classmethod
     def read(cls, folder: Path) -> "Study":
         """A study begun before.
 
@@ -130,7 +143,17 @@ class Study:
         try:
             held = json.loads(file.read_text(encoding="utf-8"))
             arms = tuple(Arm(**{**arm, "words": tuple(arm["words"])}) for arm in held["arms"])
+            held = {"protocol": None} | held  # which earlier studies do not have
             known = {one.name: held[one.name] for one in fields(cls) if one.name not in ("folder", "arms")}
             return cls(**known | {"folder": folder, "arms": arms, "measures": tuple(held["measures"])})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{file}: damaged, not what saddle compare wrote ({error!r})") from error
+
+
+def spell_target(target: Mapping[str, Any]) -> str:
+    """A run's target in words.
+
+    >>> spell_target({"budget": "2m", "rounds": 5000})
+    '2m or 5,000 rounds'
+    """
+    return " or ".join(str(value) if name == "budget" else f"{value:,} {name}" for name, value in target.items())

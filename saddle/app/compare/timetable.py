@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from saddle.app.compare.study import spell_target
 from saddle.app.judge import Judge
 from saddle.app.options import duration, spell_duration
 from saddle.app.threads import time_rounds
@@ -57,7 +58,7 @@ class Timetable:
     def of(cls, prepared: "Prepared", todo: Sequence["Entry"], jobs: int) -> "Timetable":
         """Time some rounds of each arm, where the target is not a time."""
         timed = bool(todo) and prepared.study.target.keys() != {"budget"}
-        paces = {name: _pace(plan) for name, plan in prepared.plans.items()} if timed else {}
+        paces = {arm.folder: _pace(arm.name, prepared.plans[arm.folder]) for arm in prepared.study.arms if timed}
         return cls(prepared.study, todo, jobs, paces)
 
     @property
@@ -73,9 +74,8 @@ class Timetable:
         """
         study = self.study
         done = f", {runs - len(self.todo)} of them done before" if len(self.todo) < runs else ""
-        head = (
-            f"{len(study.arms)} arms x {study.seeds} seeds on {study.data}: {runs} runs of {_spell(study.target)}{done}"
-        )
+        target = spell_target(study.target)
+        head = f"{len(study.arms)} arms x {study.seeds} seeds on {study.data}: {runs} runs of {target}{done}"
         if not self.todo:
             return f"{head}; in {study.folder}"
         at_once = f"{min(self.jobs, len(self.todo))} at a time, one thread each"
@@ -93,7 +93,7 @@ class Timetable:
         fits = [words for words in (self._fewer(most), self._shorter(most)) if words]
         told = f"what fits: {' or '.join(fits)}" if fits else "not even one seed of it fits"
         raise ValueError(
-            f"within={within}: expected a study that fits; {len(self.todo)} runs of {_spell(self.study.target)}, "
+            f"within={within}: expected a study that fits; {len(self.todo)} runs of {spell_target(self.study.target)}, "
             f"{self.jobs} at a time, take about {spell_duration(self.seconds)}; {told}"
         )
 
@@ -156,12 +156,10 @@ def time_measuring(plan: "Plan") -> float:
         torch.set_num_threads(threads)
 
 
-def _pace(plan: "Plan") -> tuple[float, float]:
+def _pace(arm: str, plan: "Plan") -> tuple[float, float]:
     options = plan.options
     draw = plan.data.draw(plan.settings.batch, options.seed, plan.device, mirror=options.mirror)
-    return time_rounds(lambda: (plan.build(), draw), [1], 0.3)[1], images_a_round(plan)
-
-
-def _spell(target: Mapping[str, Any]) -> str:
-    """A run's target in words."""
-    return " or ".join(str(value) if name == "budget" else f"{value:,} {name}" for name, value in target.items())
+    try:
+        return time_rounds(lambda: (plan.build(), draw), [1], 0.3)[1], images_a_round(plan)
+    except ValueError as error:  # settings that only a round finds out not to fit each other
+        raise ValueError(f"arm={arm}: {error}") from error

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from saddle.app.cards import spell
+from saddle.app.compare.study import spell_target
 from saddle.evaluation.table import MEASURES
 
-__all__ = ["markdown", "show", "spell_mean"]
+__all__ = ["line", "markdown", "show", "spell_mean"]
 
 
 def spell_mean(mean: float | None, stderr: float | None) -> str:
@@ -28,7 +29,7 @@ def markdown(document: Mapping[str, Any]) -> str:
     """The whole table as a page that needs nothing but the picture beside it."""
     lines = [f"# {document['settings']['data']}: {len(document['rows'])} arms", "", _about(document), ""]
     head, *rows = _cells(document)
-    lines += [_line(head), _line(["---"] * len(head)), *map(_line, rows), "", f"{_ranked(document)}:", ""]
+    lines += [line(head), line(["---"] * len(head)), *map(line, rows), "", f"{_ranked(document)}:", ""]
     lines += [f"- {verdict}" for verdict in document["rank"]["verdicts"]]
     lines += ["", f"{document['rank']['note']}."] if document["rank"]["note"] else []
     lines += ["", "Not finished, or not measured:", ""] if document["failed"] else []
@@ -79,11 +80,8 @@ def _arrow(column: str) -> str:
 def _about(document: Mapping[str, Any]) -> str:
     settings = document["settings"]
     measured = settings["measured"]
-    target = " or ".join(
-        f"{value:,} {name}" if name != "budget" else value for name, value in settings["target"].items()
-    )
     how = f"against {measured['n']:,} real samples in the features {measured['features']}; " if measured else ""
-    return f"Each run {target} on one thread; {how}mean ± standard error over seeds."
+    return f"Each run {spell_target(settings['target'])} on one thread; {how}mean ± standard error over seeds."
 
 
 def _ranked(document: Mapping[str, Any]) -> str:
@@ -95,5 +93,6 @@ def _failure(failed: Mapping[str, Any]) -> str:
     return f"{failed['recipe']}, seed {failed['seed']}: {failed['error']} ({failed['run']})"
 
 
-def _line(cells: list[str]) -> str:
+def line(cells: list[str]) -> str:
+    """A line of a table in Markdown."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -205,7 +205,7 @@ def _unfit(model: Model, x: Tensor, labels: Tensor | None, z: Tensor) -> str | N
     """Why a model cannot be annealed, in words; z are draws of its prior."""
     if tuple(x.shape[1:]) != model.spec.shape:
         return f"the generator makes {model.spec.shape}, the real samples are {tuple(x.shape[1:])}"
-    if model.classes and (labels is None or int(labels.max()) >= model.classes):
+    if model.classes and (not model.labels_of_data or labels is None or int(labels.max()) >= model.classes):
         return f"the generator asks for one of {model.classes} labels, which the real samples do not have"
     moments = (z.mean(), z.var() - 1, z.pow(4).mean() - 3)  # a uniform prior's fourth moment differs by 1.2
     if z.ndim != 2 or any(abs(float(moment)) > 0.5 for moment in moments):

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from saddle.config import choose, require
+from saddle.config import require
 from saddle.data.stacked import Stacked
 from saddle.data.toys import Mixture
 from saddle.evaluation.features.table import find
@@ -17,7 +17,7 @@ from saddle.evaluation.result import Result
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study
 
-__all__ = ["PROTOCOLS", "Protocol", "count_modes", "mixture_modes", "modes", "stacked_codes", "verdict"]
+__all__ = ["PROTOCOLS", "Protocol", "count_modes", "mixture_modes", "modes", "shell", "stacked_codes", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,37 @@ class Protocol:
     """High-quality samples that make a mode found."""
     source: str
     """The paper."""
+    inner: float = 0.0
+    """It is not when it lies nearer than so many."""
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "veegan": Protocol(2_500, 3.0, 1, "Srivastava et al. 2017, arXiv:1705.07761"),
     "veegan-1200d": Protocol(2_500, 10.0, 1, "Srivastava et al. 2017, arXiv:1705.07761"),
-    "pacgan": Protocol(100_000, 3.0, 1, "Lin et al. 2018, arXiv:1712.04086"),
+    "pacgan": Protocol(2_500, 3.0, 1, "Lin et al. 2018, arXiv:1712.04086"),
 }
 """Ways of counting that were published; their numbers cannot be compared with each other."""
+
+
+def shell(dimensions: int) -> Protocol:
+    """The rule of three standard deviations for many dimensions, where a Gaussian lies on a shell about its mean.
+
+    The distance of a sample of a mode from its mean, in standard deviations, follows the law chi_d. Of high quality is
+    what lies within the central 98.89 % of that law, as much as three standard deviations hold in the plane. The rule
+    has two sides, since a ball has one only: VEEGAN's of 10 standard deviations holds no sample of a Gaussian in 700 or
+    1,200 dimensions, and in one wide enough to hold them a generator of nothing but means would score 100 %.
+
+    Args:
+        dimensions: d, 1 or more.
+
+    >>> rule = shell(1200)
+    >>> round(rule.inner, 2), round(rule.radius, 2)  # about sqrt(1200) = 34.64
+    (32.85, 36.44)
+    """
+    require(dimensions >= 1, "dimensions", dimensions, "1 or more")
+    beyond = math.exp(-4.5) / 2  # on either side
+    inner, outer = (math.sqrt(chi2.ppf(share, dimensions)) for share in (beyond, 1 - beyond))
+    return Protocol(2_500, outer, 1, "after Srivastava et al. 2017, arXiv:1705.07761", inner)
 
 
 def count_modes(counts: Tensor, shares: Tensor) -> dict[str, float]:
@@ -80,8 +103,9 @@ def count_modes(counts: Tensor, shares: Tensor) -> dict[str, float]:
 def mixture_modes(x: Tensor, means: Tensor, sigma: float, shares: Tensor, protocol: Protocol) -> dict[str, float]:
     """Modes of a mixture of Gaussians that samples find, by a published rule.
 
-    A sample belongs to its nearest mean; it is of high quality within ``radius`` standard deviations. A mode is found
-    when enough of its samples are of high quality. Divergences are of the high-quality samples' histogram.
+    A sample belongs to its nearest mean; it is of high quality within ``radius`` standard deviations, and not nearer
+    than ``inner``. A mode is found when enough of its samples are of high quality. Divergences are of the high-quality
+    samples' histogram.
 
     Args:
         x: samples (N, d).
@@ -91,18 +115,19 @@ def mixture_modes(x: Tensor, means: Tensor, sigma: float, shares: Tensor, protoc
         protocol: the rule.
     Returns:
         Those of `count_modes`, and ``high_quality``: share of such samples; ``high_quality_ceiling``: what samples of
-        the data give, P(chi²_d <= radius²), 98.89 % at 3 in the plane; ``total``: K.
+        the data give, P(inner² <= chi²_d <= radius²), 98.89 % at 3 in the plane; ``total``: K.
     """
     x, means = x.double(), means.double()
     nearest, good = [], []
     for part in x.split(65_536):
         distance, place = torch.cdist(part, means, compute_mode="donot_use_mm_for_euclid_dist").min(1)
         nearest.append(place)
-        good.append(distance <= protocol.radius * sigma)
+        good.append((protocol.inner * sigma <= distance) & (distance <= protocol.radius * sigma))
     place, fine = torch.cat(nearest), torch.cat(good)
     counts = torch.bincount(place[fine], minlength=len(means))  # (K,)
     total = {"total": len(means), "high_quality": float(fine.double().mean())}
-    total["high_quality_ceiling"] = float(chi2.cdf(protocol.radius**2, x.shape[1]))
+    near, far = chi2.cdf([protocol.inner**2, protocol.radius**2], x.shape[1])
+    total["high_quality_ceiling"] = float(far - near)
     if not fine.any():
         nothing = {"captured": 0, "captured_tenth": 0, "kl": math.inf, "reverse_kl": math.inf, "js": math.log(2)}
         return total | nothing | {"total_variation": 1.0, "kl_floor": math.inf, "expected": 0.0, "entropy": 0.0}
@@ -155,9 +180,9 @@ def verdict(
 def modes(study: Study) -> Result:
     """Modes found; ``details`` names the protocol, and gives shares, divergences with their floor, and a verdict.
 
-    On a mixture of Gaussians by VEEGAN's and PacGAN's rules (the samples drawn are those of the study, and stated); on
-    stacked digits by a digit classifier on each channel; on other images by the extractor's classifier: the histogram
-    of its classes against that on the real side.
+    On a mixture of Gaussians by VEEGAN's and PacGAN's rules (the samples drawn are those of the study, and stated), in
+    more than 100 dimensions by that of a `shell`; on stacked digits by a digit classifier on each channel; on other
+    images by the extractor's classifier: the histogram of its classes against that on the real side.
     """
     data = study.real.data
     if isinstance(data, Mixture):
@@ -170,8 +195,7 @@ def modes(study: Study) -> Result:
 
 def _of_mixture(study: Study, data: Mixture) -> Result:
     x, means, high = study.fake_features, data.means, data.means.shape[1] > 100
-    name = "veegan-1200d" if high else "veegan"
-    rule = choose(name, PROTOCOLS, "protocol")
+    name, rule = ("shell", shell(means.shape[1])) if high else ("veegan", PROTOCOLS["veegan"])
     found = mixture_modes(x, means, data.sigma, data.weights, rule)
     pac = mixture_modes(x, means, data.sigma, data.weights, PROTOCOLS["pacgan"])
     near = round(found["high_quality"] * len(x))

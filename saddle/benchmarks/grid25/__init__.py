@@ -1,0 +1,1 @@
+"""Protocols on 25 Gaussians on a grid."""

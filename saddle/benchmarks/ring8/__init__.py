@@ -1,0 +1,1 @@
+"""Protocols on eight Gaussians on a circle."""

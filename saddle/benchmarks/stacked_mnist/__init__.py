@@ -1,0 +1,1 @@
+"""Protocols on three digits stacked as colours: 1,000 modes."""
