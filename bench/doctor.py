@@ -77,6 +77,7 @@ BROKEN = {
     ],
     "mode-collapse": [
         ("hinge-gan", "ring8", 1000, EVEN | {"beta1": 0.9, "lr_generator": 5e-3, "lr_critic": 2e-3}),
+        ("hinge-gan", "ring8", 1000, EVEN | {"beta1": 0.9, "lr_generator": 5e-3, "lr_critic": 1e-3}),
     ],
     "critic-overfitting": [
         ("gan", few_of_many, 500, SMALL | {"hidden": 128, "lr_critic": 2e-3, "lr_generator": 2e-4, "n_critic": 3}),
@@ -96,6 +97,7 @@ BROKEN = {
         ("gan", "ring8", 300, EVEN | {"lr_generator": 10.0, "lr_critic": 10.0}),
         ("gan", "ring8", 300, EVEN | {"lr_generator": 1.0, "lr_critic": 1.0}),
         ("gan", "ring8", 300, EVEN | {"lr_generator": 1e-9, "lr_critic": 1e-9}),
+        ("gan", "ring8", 3000, EVEN | {"lr_generator": 1e-6, "lr_critic": 1e-6}),
     ],
     "healthy": [
         ("gan", "ring8", 1500, EVEN),

@@ -21,13 +21,21 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("run", help="the run's folder, such as runs/0001: finished, failed or still going")
     parser.add_argument("--held-out", metavar="PATH", help="real samples that the run was not trained on")
+    parser.add_argument(
+        "--replay", metavar="TIME", help="train again for at most so long without a fifth of the data: 60s, 10m"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     args = parser.parse_args(argv)
     from saddle.app.examine import examine
+    from saddle.app.options import duration
     from saddle.app.runs import Run
+    from saddle.config import require
 
+    either = args.held_out is None or args.replay is None
+    require(either, "replay", args.replay, "no --held-out besides, which is what a replay stands in for")
+    seconds = None if args.replay is None else duration(args.replay, "replay")
     run = Run.open(args.run)
-    found = examine(run, None if args.held_out is None else held_out_side(run, args.held_out))
+    found = examine(run, None if args.held_out is None else held_out_side(run, args.held_out), seconds)
     if args.json:
         document = {
             "run": str(run.folder),

@@ -1,6 +1,5 @@
 """Looking into a run for `saddle doctor`: its log, its newest checkpoint, its samples, and what a replay shows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -9,35 +8,24 @@ from typing import Any
 import torch
 
 from saddle.app.options import TrainOptions
+from saddle.app.prescribe import prescribe
+from saddle.app.probe import Probe, settings_of
+from saddle.app.replay import replay
 from saddle.app.runs import Run, at_checkpoint, load_data
 from saddle.app.train import Plan
-from saddle.data import Dataset, Mixture
-from saddle.evaluation.features import Extractor, Identity
-from saddle.evaluation.features.pixels import Pixels
 from saddle.evaluation.health import Verdict, exploding, non_finite, oscillation, ranked
-from saddle.evaluation.health.critic import (
-    Scores,
-    chance_loss,
-    critic_overfitting,
-    critic_too_strong,
-    direction,
-    generator_exploiting,
-)
-from saddle.evaluation.health.curves import critic_share, fading
-from saddle.evaluation.health.samples import Look, look, memorisation, mode_collapse
-from saddle.evaluation.health.steps import first_steps, learning_rate, moved, weights
-from saddle.evaluation.side import Model, Side
-from saddle.evaluation.study import Study
-from saddle.game import Game, NonFinite, checkpoint, play, sample, score
+from saddle.evaluation.health.critic import Scores, critic_overfitting, critic_too_strong, generator_exploiting
+from saddle.evaluation.health.curves import best_share, critic_share, fading
+from saddle.evaluation.health.samples import Look, memorisation, mode_collapse
+from saddle.evaluation.side import Side
+from saddle.game import Game, NonFinite, checkpoint, play
 
 __all__ = ["Examination", "examine"]
 
-SAMPLES = 1000
-"""Samples of each kind that are looked at."""
-LARGEST = 16
-"""Side in pixels at which images are compared."""
 PATIENCE = 60.0
 """Seconds that the replay of a run that ended without a word may take."""
+OFFER = "give some with --held-out PATH, or --replay TIME trains again without a fifth of the data"
+"""How a user can have the check made."""
 
 
 @dataclass(frozen=True)
@@ -54,58 +42,57 @@ class Examination:
 
 @dataclass(frozen=True)
 class _Case:
-    """A run with what is needed to play it again."""
+    """A run with what is needed to play it again, and what is found out about it."""
 
     run: Run
     rows: list[dict[str, Any]]
     plan: Plan
-    settings: Mapping[str, Any]
+    held_out: Side | None
+    replay: float | None
+    left_out: dict[str, str]
 
     @property
-    def data(self) -> Dataset:
-        return self.plan.data
-
-    def draw(self) -> Any:
-        """The run's own order of data."""
-        options = self.plan.options
-        return self.data.draw(self.plan.settings.batch, options.seed, "cpu", mirror=options.mirror)
+    def settings(self) -> dict[str, Any]:
+        return settings_of(self.plan)
 
 
-def examine(run: Run, held_out: Side | None = None) -> Examination:
+def examine(run: Run, held_out: Side | None = None, replay: float | None = None) -> Examination:
     """Make every check that the run's folder allows.
 
     Args:
         run: it may be going on, have ended, or have failed.
         held_out: real samples that it was not trained on.
+        replay: seconds for playing it again without a fifth of its data, where a critic may know them by heart and
+            nothing is held out; None: it is not played again.
     Raises:
         ValueError: its settings, its data set or all of its checkpoints cannot be used.
     """
     torch.set_num_threads(int(run.config["threads"]))
-    case = _open(run)
+    case = _open(run, held_out, replay)
     path, _ = checkpoint.newest(run.checkpoints)
-    left_out: dict[str, str] = {}
     failure = _failure(case, path)
     precision = case.plan.options.precision
     found = [non_finite(case.rows, failure, case.settings, precision), exploding(case.rows, case.settings)]
-    found.append(oscillation(case.rows, case.settings))
     played = int(case.rows[-1]["round"]) if case.rows else 0
     if path is None:
-        left_out["all but the curves"] = "there is no checkpoint yet"
+        case.left_out["all but the curves"] = "there is no checkpoint yet"
+        found.append(oscillation(case.rows, case.settings))
     else:
         game = at_checkpoint(run, path)
         played = max(played, game.round)
-        found += _of_game(case, game, held_out, left_out)
-    return Examination(ranked(found, played), played, left_out)
+        found += _of_game(case, game)
+    verdicts = [prescribe(verdict, case.plan) for verdict in ranked(found, played)]
+    return Examination(verdicts, played, case.left_out)
 
 
-def _open(run: Run) -> _Case:
+def _open(run: Run, held_out: Side | None = None, replay: float | None = None) -> _Case:
     from saddle.recipes import find
 
     module = find(run.config["recipe"])
     settings = run.settings(module.Config, "settings")
     options = run.settings(TrainOptions, "options")
     plan = Plan(run.config["recipe"], module, options, settings, load_data(run), "cpu", None, run.folder)
-    return _Case(run, run.log(), plan, run.config["settings"])
+    return _Case(run, run.log(), plan, held_out, replay, {})
 
 
 def _failure(case: _Case, path: Path | None) -> str | None:
@@ -118,7 +105,8 @@ def _failure(case: _Case, path: Path | None) -> str | None:
     saved = int(path.stem.rpartition("-")[2]) if path is not None else 0
     if (saved >= last and path is not None) or _going(case.run):
         return None
-    game, draw, until = case.plan.build(), case.draw(), monotonic() + PATIENCE
+    game = case.plan.build()
+    draw, until = Probe(case.plan, game).draw(), monotonic() + PATIENCE
     try:
         if path is not None:
             draw.load_state_dict(checkpoint.restore(game, path))
@@ -139,80 +127,80 @@ def _going(run: Run) -> bool:
         return True
 
 
-def _of_game(case: _Case, game: Game, held_out: Side | None, left_out: dict[str, str]) -> list[Verdict | None]:
-    """What the newest checkpoint shows."""
-    settings, found = case.settings, [_steps(case, game)]
+def _of_game(case: _Case, game: Game) -> list[Verdict | None]:
+    """What the newest checkpoint shows, and the curves beside it."""
+    probe, settings = Probe(case.plan, game), case.settings
+    found = [_turning(case, probe)]
     if game.sampler is None:
-        left_out["critic, samples"] = "this game generates nothing"
-        return found
-    with torch.random.fork_rng(devices=[]):
-        seen = _look(case, game, held_out, left_out)
-        scores = _scores(case, game, held_out, left_out)
+        case.left_out["critic, samples"] = "this game generates nothing"
+        return [*found, probe.learning_rate(None)]
+    with probe.forked():
+        seen = _look(case, probe)
+        found.append(probe.learning_rate(None if seen is None else seen.far))
+        if seen is not None:
+            found += [mode_collapse(seen, settings), memorisation(seen, settings)]
+        return found + _of_critic(case, probe, seen)
+
+
+def _turning(case: _Case, probe: Probe) -> Verdict | None:
+    """Oscillation by the curves, and what the field says to it where there is some."""
+    verdict = oscillation(case.rows, case.settings)
+    if verdict is None:
+        return None
+    try:
+        return oscillation(case.rows, case.settings, probe.field())
+    except ValueError as error:
+        case.left_out["the field's spectrum"] = str(error)
+        return verdict
+
+
+def _look(case: _Case, probe: Probe) -> Look | None:
+    try:
+        return probe.look(case.held_out)
+    except ValueError as error:  # samples that are not finite, or too few
+        case.left_out["samples"] = str(error)
+        return None
+
+
+def _of_critic(case: _Case, probe: Probe, seen: Look | None) -> list[Verdict | None]:
+    assert probe.game.sampler is not None
+    if probe.game.sampler.score is None:
+        case.left_out["critic"] = "this game has no critic"
+        return []
+    held = case.held_out
+    if held is not None and probe.labelled and held.labels is None:
+        case.left_out["critic-overfitting"] = "the held-out samples have no labels, which this critic needs"
+        held = None
+    try:
+        scores = probe.scores(held)
+    except ValueError as error:
+        case.left_out["critic"] = str(error)
+        return []
+    found = [_overfitting(case, probe, scores)]
     if seen is not None:
-        found += [mode_collapse(seen, settings), memorisation(seen, settings)]
-    if scores is not None:
-        found.append(critic_overfitting(scores, settings))
-    if scores is not None and seen is not None:
-        share = critic_share(case.rows, chance_loss(game, case.draw()()))
-        found.append(critic_too_strong(scores, seen.far, share, fading(case.rows), settings))
-        found.append(generator_exploiting(scores, seen.far, share, settings))
+        chance = probe.chance()
+        share, best = critic_share(case.rows, chance), best_share(case.rows, chance)
+        found.append(critic_too_strong(scores, seen.far, share, fading(case.rows), case.settings))
+        found.append(generator_exploiting(scores, seen.far, share, best, case.settings))
     return found
 
 
-def _steps(case: _Case, game: Game) -> Verdict | None:
-    start = case.plan.build()
-    before = weights(start)
+def _overfitting(case: _Case, probe: Probe, scores: Scores) -> Verdict | None:
+    """By held-out samples, or by a run that is played again to have some; where no sample came twice there is none."""
+    if scores.held_out is not None:
+        return critic_overfitting(scores, case.settings)
+    endless = len(probe.data) == 0 and probe.data.spec.points  # endless images are made of finite ones
+    if "critic-overfitting" in case.left_out or endless or probe.game.images <= len(probe.data):
+        return None
+    if case.replay is None:
+        case.left_out["critic-overfitting"] = f"needs real samples that were kept from training: {OFFER}"
+        return None
     try:
-        first = first_steps(start, case.draw())
-    except NonFinite:
-        first = {}
-    return learning_rate(first, moved(before, weights(game)), game.round, case.settings)
-
-
-def _look(case: _Case, game: Game, held_out: Side | None, left_out: dict[str, str]) -> Look | None:
-    data = case.data
-    count = min(len(data), SAMPLES) if len(data) else SAMPLES
-    real, model = Side.of_data(data, count), Model(game, data.spec)
-    try:
-        fake = Side.of_model(model, max(count, SAMPLES // 4))
-        study = Study(real, fake, _eyes(real), held_out)
-        kept = None if held_out is None else study.features_of(held_out).rows
-        modes = data.means if isinstance(data, Mixture) else None
-        return look(study, game.round, len(data) > 0, modes, kept)
-    except ValueError as error:  # samples that are not finite, or too few
-        left_out["samples"] = str(error)
+        again = replay(case.plan, probe.game.round, case.replay)
+    except (ValueError, NonFinite) as error:
+        case.left_out["critic-overfitting"] = str(error)
         return None
-
-
-def _eyes(real: Side) -> Extractor:
-    """How samples are compared: points as they are, images by their pixels at no more than 16 to a side."""
-    if real.images is None:
-        return Identity()
-    return Pixels(LARGEST) if real.images.shape[-1] > LARGEST else Pixels()
-
-
-def _scores(case: _Case, game: Game, held_out: Side | None, left_out: dict[str, str]) -> Scores | None:
-    assert game.sampler is not None
-    if game.sampler.score is None:
-        left_out["critic"] = "this game has no critic"
-        return None
-    data, rng = case.data, torch.Generator().manual_seed(0)
-    batch = case.draw()()
-    real = data.sample(min(len(data), SAMPLES) if len(data) else SAMPLES, rng)
-    made, labels = sample(game, max(len(real.x), SAMPLES // 4), 0, averaged=False)
-    if not bool(made.isfinite().all()):
-        left_out["critic"] = "the samples are not finite"
-        return None
-    way = direction(game, batch)
-    takes = game.sampler.classes > 0
-    outputs = [score(game, real.x, real.y if takes else None), score(game, made, labels)]
-    if way == 0.0:  # a generator without any gradient: the medians say which way is real
-        way = 1.0 if float(outputs[0].median()) >= float(outputs[1].median()) else -1.0
-    kept = None
-    if held_out is None:
-        left_out["critic-overfitting"] = "needs real samples that were kept from training: --held-out"
-    elif takes and held_out.labels is None:
-        left_out["critic-overfitting"] = "the held-out samples have no labels, which this critic needs"
-    else:
-        kept = way * score(game, held_out.floats, held_out.labels if takes else None)
-    return Scores(way * outputs[0], way * outputs[1], kept, game.round)
+    if not again.whole:
+        played = f"{again.scores.round:,} of {probe.game.round:,} rounds"
+        case.left_out["critic-overfitting after that"] = f"the replay had time for {played}"
+    return critic_overfitting(again.scores, case.settings)

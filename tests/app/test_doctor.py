@@ -1,15 +1,23 @@
 """``saddle doctor``: runs that are broken on purpose, healthy ones, ones that failed and ones that are going on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from saddle.app.doctor import main
-from saddle.app.runs import Run
+from saddle.app.options import TrainOptions
+from saddle.app.prescribe import prescribe
+from saddle.app.replay import without_a_fifth
+from saddle.app.runs import Run, rebuild
+from saddle.app.train import Plan
 from saddle.app.watch import Watch
-from saddle.data import ring
+from saddle.data import Points, ring
+from saddle.evaluation.health import Evidence, Verdict
+from saddle.game import play
 from saddle.recipes import find
 
 SMALL = ("--threads", "1", "--hidden", "64", "--batch", "64", "--z_dim", "8", "--log_every", "5")
@@ -31,6 +39,12 @@ def doctor(capfd):
 
 def causes(document):
     return [verdict["cause"] for verdict in document["verdicts"]]
+
+
+def plan(recipe, folder, **settings):
+    module = find(recipe)
+    small = replace(module.SMALL, **settings)
+    return Plan(recipe, module, TrainOptions(data="ring8"), small, ring(), "cpu", None, folder)
 
 
 def test_step_sizes_so_small_that_nothing_moves(saddle, doctor):
@@ -82,7 +96,63 @@ def test_words_say_what_was_found_and_what_was_not_looked_at(saddle, capfd):
     text = " ".join(capfd.readouterr().out.split())
     assert "learning-rate" in text
     assert "(threshold 0.5, round 1)" in text
+
+
+def test_words_say_how_a_check_that_was_left_out_can_be_made(saddle, capfd):
+    np.save("points.npy", np.random.default_rng(0).standard_normal((64, 2)).astype(np.float32))
+    assert saddle("train", "gan", "--data", "points.npy", *SMALL, "--rounds", 5, "--out", "run").status == 0
+    capfd.readouterr()
+    assert main(["run"]) == 0
+    text = " ".join(capfd.readouterr().out.split())
     assert "not looked at: critic-overfitting" in text
+    assert "--held-out PATH, or --replay TIME" in text
+
+
+def test_what_was_never_seen_twice_is_not_known_by_heart(saddle, doctor):
+    """Data without end, and less than one pass through data that have one."""
+    np.save("points.npy", np.random.default_rng(0).standard_normal((64, 2)).astype(np.float32))
+    for data, rounds in (("ring8", 5), ("points.npy", 1)):
+        assert saddle("train", "gan", "--data", data, *SMALL, "--rounds", rounds, "--out", data[:4]).status == 0
+        assert doctor(data[:4])["left_out"] == {}
+
+
+def test_a_replay_stands_in_for_held_out_samples(saddle, doctor):
+    np.save("points.npy", np.random.default_rng(0).standard_normal((64, 2)).astype(np.float32))
+    assert saddle("train", "gan", "--data", "points.npy", *SMALL, "--rounds", 5, "--out", "run").status == 0
+    assert doctor("run", "--replay", "60s")["left_out"] == {}
+    with pytest.raises(ValueError, match="replay=60s: expected no --held-out besides"):
+        main(["run", "--replay", "60s", "--held-out", "points.npy"])
+
+
+def test_a_replay_that_has_no_time_says_how_far_it_came(saddle, doctor):
+    np.save("points.npy", np.random.default_rng(0).standard_normal((64, 2)).astype(np.float32))
+    assert saddle("train", "gan", "--data", "points.npy", *SMALL, "--rounds", 5, "--out", "run").status == 0
+    said = doctor("run", "--replay", "0.000001s")["left_out"]
+    assert said == {"critic-overfitting after that": "the replay had time for 1 of 5 rounds"}
+
+
+def test_data_are_divided_into_four_fifths_and_one():
+    x = torch.arange(100.0).reshape(50, 2)
+    rest, kept = without_a_fifth(Points("x", x, torch.arange(50) % 3, 3), seed=1)
+    assert torch.equal(torch.cat([rest.x, kept.x]).sort(0).values, x)
+    assert torch.equal(kept.labels, (kept.x[:, 0] / 2).long() % 3)
+    with pytest.raises(ValueError, match="40 or more"):
+        without_a_fifth(Points("x", x[:39]), seed=1)
+
+
+def test_advice_names_remedies_that_the_recipe_takes_and_that_are_not_in_use(tmp_path):
+    found = Verdict("mode-collapse", 0.6, (Evidence("kinds", 0.1, 0.6, 10),), "change this")
+    before = torch.get_rng_state()
+    assert prescribe(found, plan("gan", tmp_path)).advice == (
+        "change this; or --remedies packing; or --remedies minibatch-stddev"
+    )
+    used = prescribe(found, plan("gan", tmp_path, remedies="packing=3")).advice
+    assert used.startswith("change this; or --remedies packing=3,minibatch-stddev (now packing=3); or ")
+    assert (
+        "packing" not in prescribe(found, plan("wgan-gp", tmp_path)).advice
+    )  # its slope is penalised sample by sample
+    assert prescribe(found, plan("vae", tmp_path)).advice == "change this"  # which has no critic
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_held_out_samples_of_another_shape_are_refused(saddle):
@@ -109,7 +179,10 @@ def test_a_linear_game_that_turns(saddle, doctor):
     assert saddle("train", "wgan", "--data", "gaussian1d", *LINEAR, *flags, "--out", "run").status == 0
     first = doctor("run")["verdicts"][0]
     assert first["cause"] == "oscillation"
-    assert "--dynamics extragradient" in first["advice"]
+    assert "--dynamics extragradient (now alternating)" in first["advice"]
+    *_, turning, period = first["evidence"]["more"]
+    assert turning["number"] == 1.0
+    assert period["number"] == pytest.approx(period["threshold"], rel=0.1)  # rounds to a turn, foretold and seen
 
 
 @pytest.mark.slow
@@ -136,6 +209,26 @@ def test_a_generator_that_outruns_its_critic_collapses(saddle, doctor):
 
 
 @pytest.mark.slow
+def test_a_generator_that_outruns_its_critic_by_far_collapses_and_exploits_nothing(saddle, doctor):
+    flags = ("--beta1", 0.9, "--lr_generator", 5e-3, "--lr_critic", 1e-3, "--rounds", 1000)
+    assert saddle("train", "hinge-gan", "--data", "ring8", *SMALL, *flags, "--out", "run").status == 0
+    first = doctor("run")["verdicts"][0]
+    assert first["cause"] == "mode-collapse"
+    assert first["advice"].endswith("or --remedies packing; or --remedies minibatch-stddev")
+
+
+@pytest.mark.slow
+def test_step_sizes_with_which_a_run_would_take_forever(saddle, doctor):
+    flags = ("--lr_critic", 1e-6, "--lr_generator", 1e-6, "--rounds", 2000)
+    assert saddle(*RING, *flags, "--out", "run").status == 0
+    first = doctor("run")["verdicts"][0]
+    assert first["cause"] == "learning-rate"
+    assert first["evidence"]["threshold"] == 0.1
+    for flag in ("--lr_critic", "--lr_generator"):
+        assert f"{flag} 0.001 (now 1e-06)" in first["advice"]
+
+
+@pytest.mark.slow
 def test_eight_points_are_learnt_by_heart(saddle, doctor):
     angle = 2 * np.pi * np.arange(8) / 8
     np.save("points.npy", 2 * np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32))
@@ -152,6 +245,7 @@ def test_a_critic_that_knows_its_data_by_heart(saddle, doctor):
     flags = ("--hidden", 128, "--lr_critic", 2e-3, "--n_critic", 3, "--rounds", 400)
     assert saddle("train", "gan", "--data", "train.npy", *SMALL, *flags, "--out", "run").status == 0
     assert causes(doctor("run", "--held-out", "kept.npy"))[0] == "critic-overfitting"
+    assert causes(doctor("run", "--replay", "10m"))[0] == "critic-overfitting"
 
 
 @pytest.mark.slow
@@ -171,13 +265,46 @@ def test_the_watch_says_each_thing_once():
     assert said[0].startswith("round 2,000: oscillation? share of the power of ")
 
 
-def test_the_watch_leaves_the_game_alone():
-    from types import SimpleNamespace
+@pytest.mark.parametrize("lr, warns", [(1e-6, True), (1e-3, False)])
+def test_the_watch_says_that_nothing_moves(saddle, lr, warns):
+    flags = ("--lr_critic", lr, "--lr_generator", lr, "--rounds", 220, "--log_every", 1)
+    said = saddle(*RING[:-2], *flags, "--out", "run")
+    assert said.status == 0
+    assert said.err.count("learning-rate?") == warns
+    assert ("round 100: learning-rate? how far " in said.err) == warns
 
+
+def test_a_run_that_is_warned_plays_as_if_it_were_not(saddle, tmp_path):
+    """The watch plays a first round and draws samples besides: the weights are those of a game that nobody watches."""
+    settings = {"lr_critic": 1e-6, "lr_generator": 1e-6, "instance_noise": 0.1}
+    flags = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    assert "learning-rate?" in saddle(*RING[:-2], *flags, "--rounds", 120, "--log_every", 1, "--out", "run").err
+    alone = Run.open("run")
+    module, data = find("gan"), ring()
+    made = Plan(
+        "gan",
+        module,
+        TrainOptions(data="ring8"),
+        alone.settings(module.Config, "settings"),
+        data,
+        "cpu",
+        None,
+        tmp_path,
+    )
+    game, draw = made.build(), data.draw(64, 0)
+    for _ in play(game, draw, 120):
+        pass
+    theirs = rebuild(alone)
+    for player in game.players:
+        for a, b in zip(player.parameters, theirs[player.name].parameters, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_the_watch_leaves_the_game_alone(tmp_path):
     module, data = find("gan"), ring()
     game = module.build(module.SMALL, data.spec).seed(1)
     before = game.rng.get_state(), [p.clone() for player in game.players for p in player.parameters]
-    watch = Watch.of(SimpleNamespace(data=data, settings=module.SMALL), game, print)
+    watch = Watch.of(plan("gan", tmp_path), game, print)
     assert watch.chance == pytest.approx(2 * np.log(2))
     assert game.rng.get_state().tolist() == before[0].tolist()
     assert all(

@@ -9,7 +9,7 @@ from saddle.data import ring
 from saddle.data.spec import Batch, Spec
 from saddle.evaluation.features import Identity
 from saddle.evaluation.health import CAUSES, EXPLAINS, Evidence, Verdict, exploding, non_finite, oscillation, ranked
-from saddle.evaluation.health.advice import change
+from saddle.evaluation.health.advice import REMEDIES, change, named, other
 from saddle.evaluation.health.critic import (
     Scores,
     chance_loss,
@@ -18,13 +18,15 @@ from saddle.evaluation.health.critic import (
     direction,
     generator_exploiting,
 )
-from saddle.evaluation.health.curves import Curve, critic_share, fading, spectrum, strongest_wave
+from saddle.evaluation.health.curves import Curve, best_share, critic_share, fading, spectrum, strongest_wave
+from saddle.evaluation.health.field import Field, field, step_sizes
 from saddle.evaluation.health.samples import copied, effective, look, memorisation, mode_collapse, relative_distance
 from saddle.evaluation.health.steps import first_steps, learning_rate, moved, weights
 from saddle.evaluation.health.verdict import severity
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study
-from saddle.recipes import find
+from saddle.game import Game, Move, Player, make_optimizer, play
+from saddle.recipes import find, remedies
 
 SETTINGS = {"lr_critic": 1e-3, "lr_generator": 1e-3, "n_critic": 1, "z_dim": 8, "hidden": 64}
 
@@ -88,7 +90,99 @@ def test_a_spiral_is_oscillation():
     assert found.cause == "oscillation"
     assert found.strength > 0.9
     assert "wave of 125 rounds" in found.evidence[0].what
-    assert "--dynamics extragradient" in found.advice
+    assert "a gradient penalty" in found.advice
+
+
+def linear_game(pull=0.0, lr=(0.1, 0.4), optimizer="sgd", momentum=0.0, repeats=1):
+    """min_x max_y xy + pull / 2 (x^2 - y^2), its players called as those of a GAN."""
+    x, y = (torch.nn.ParameterList([torch.nn.Parameter(torch.tensor([start]))]) for start in (1.0, 0.5))
+
+    def up(batch, rng):
+        return {"payoff": -(x[0] * y[0] - pull / 2 * y[0] ** 2).sum()}
+
+    def down(batch, rng):
+        return {"payoff": (x[0] * y[0] + pull / 2 * x[0] ** 2).sum()}
+
+    made = [make_optimizer(optimizer, net, rate, momentum, 0.9) for net, rate in zip((y, x), lr, strict=True)]
+    players = [Player(name, net, made[i]) for i, (name, net) in enumerate([("D", y), ("G", x)])]
+    return Game(players, [Move("D", up, repeats=repeats), Move("G", down)])
+
+
+NOTHING = Batch(torch.empty(0))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_a_bilinear_games_field_turns_by_the_geometric_mean_of_the_step_sizes(momentum):
+    """P J = ((0, -a), (b, 0)) has the eigenvalues +- i sqrt(ab), a = lr_D n_critic / (1 - m), b = lr_G / (1 - m)."""
+    found = field(linear_game(momentum=momentum, repeats=3), NOTHING)
+    assert found.turning == 1.0
+    assert found.period == pytest.approx(2 * math.pi / math.sqrt(3 * 0.1 * 0.4) * (1 - momentum), rel=1e-6)
+
+
+def test_a_field_pulls_where_each_player_minimises_by_itself():
+    """Equal steps a: eigenvalues a (pull +- i), which turn only where the pull is below 1."""
+    strong, weak = (field(linear_game(pull, (0.1, 0.1)), NOTHING) for pull in (2.0, 0.5))
+    assert sorted(strong.eigenvalues.real.tolist()) == pytest.approx([0.2, 0.2])
+    assert (strong.turning, strong.period) == (0.0, math.inf)
+    assert weak.turning == 1.0
+    assert weak.period == pytest.approx(2 * math.pi / 0.1, rel=1e-6)
+
+
+def test_adaptive_steps_are_those_that_the_optimiser_makes_of_a_steady_gradient():
+    """After one step Adam's mean square is the gradient's: a step is lr / |g| times it, RMSProp's with its decay."""
+    for name, times in (("adam", 1.0), ("rmsprop", math.sqrt(0.1))):
+        game = linear_game(optimizer=name)
+        gradient = abs(game["G"].parameters[0].item())  # y's is x
+        for _ in play(game, lambda: None, 1):
+            pass
+        assert step_sizes(game["D"]).item() == pytest.approx(0.1 / gradient / times, rel=1e-5)
+
+
+def test_a_larger_games_field_is_found_by_arnoldis_iteration():
+    """n bilinear games beside each other with slopes 1 to n: +- i k lr, of which the largest are found."""
+    n, lr = 50, 0.01
+    slopes = torch.arange(1.0, n + 1)
+    x, y = (torch.nn.ParameterList([torch.nn.Parameter(torch.ones(n))]) for _ in range(2))
+    players = [Player(name, net, make_optimizer("sgd", net, lr, 0.0)) for name, net in (("D", y), ("G", x))]
+    game = Game(
+        players,
+        [
+            Move("D", lambda batch, rng: {"payoff": -(slopes * x[0] * y[0]).sum()}),
+            Move("G", lambda batch, rng: {"payoff": (slopes * x[0] * y[0]).sum()}),
+        ],
+    )
+    found = field(game, NOTHING)
+    assert sorted(set(found.eigenvalues.imag.abs().mul(1000).round().int().tolist())) == [470, 480, 490, 500]
+    assert found.turning == 1.0
+
+
+def test_a_field_leaves_its_game_alone():
+    module, data = find("gan"), ring()
+    game = module.build(module.SMALL, data.spec).seed(1)
+    before = [p.clone() for player in game.players for p in player.parameters]
+    state, ours = game.rng.get_state(), torch.get_rng_state()
+    batch = data.sample(16, torch.Generator().manual_seed(0))
+    first = field(game, batch)
+    assert torch.equal(game.rng.get_state(), state) and torch.equal(torch.get_rng_state(), ours)
+    now = [p for player in game.players for p in player.parameters]
+    assert all(torch.equal(a, b) for a, b in zip(before, now, strict=True))
+    assert torch.equal(first.eigenvalues, field(game, batch).eigenvalues)
+
+
+def test_a_field_of_too_many_parameters_is_refused():
+    module = find("gan")
+    game = module.build(module.Config(), Spec(2, 0, 8))
+    with pytest.raises(ValueError, match="at most 20,000"):
+        field(game, Batch(torch.zeros(8, 2)))
+
+
+def test_oscillation_says_what_the_field_says():
+    found = oscillation(rows(*spiral()), SETTINGS, Field(torch.tensor([0.05j, -0.05j, 1.0]), 900))
+    turning, period = found.evidence[-2:]
+    assert turning.number == pytest.approx(2 / 3)
+    assert (period.number, period.threshold) == (pytest.approx(125.66, rel=1e-3), pytest.approx(125.0, rel=1e-2))
+    assert (turning.round, period.round) == (900, 900)
+    assert len(oscillation(rows(*spiral()), SETTINGS).evidence) == len(found.evidence) - 2
 
 
 def test_players_that_turn_at_their_own_frequencies_do_not_oscillate():
@@ -141,6 +235,16 @@ def test_the_critics_share_of_its_loss_at_chance():
     assert critic_share(rows([0.5] * 50, [0.7] * 50), 0.0) == 1.0  # one that is fooled
 
 
+def test_a_critic_is_as_good_as_its_best_lines():
+    """Right in every second line of the later half, fooled in the others: no better than chance in the middle."""
+    turns = [2.0] * 50 + [0.5, 2.0] * 25
+    assert best_share(rows(turns, turns), 2.0) == pytest.approx(0.5)  # D.real + D.fake is twice a line
+    assert critic_share(rows(turns, turns), 2.0) == pytest.approx(0.5)
+    assert best_share(rows([1.0] * 100, [1.0] * 100), 2.0) == pytest.approx(1.0)
+    assert best_share(rows([-1.0] * 100, [1.0] * 100), 0.0) == 0.0  # without a floor: only which side of 0
+    assert best_share([], 2.0) is None
+
+
 def test_a_gradient_fades_relative_to_its_largest():
     falling = [{"round": i, "G.gradient": 10.0 * 0.5**i} for i in range(1, 41)]
     assert fading(falling) == pytest.approx(0.5**35, rel=1e-9)  # medians over five lines, the first against the last
@@ -191,14 +295,16 @@ def test_a_critic_too_strong_is_sure_and_its_samples_are_bad():
     assert critic_too_strong(sure, 0.01, 0.01, 1.0, SETTINGS) is None  # the samples are fine
     assert critic_too_strong(sure, 0.8, 0.5, 1.0, SETTINGS) is None  # it still errs
     assert critic_too_strong(sure, 0.8, 0.5, 0.001, SETTINGS).evidence[0].number == 0.001  # G's gradient vanishes
+    assert critic_too_strong(sure, 0.8, 1.1, 0.001, SETTINGS) is None  # it does, and yet the critic is no good
 
 
 def test_a_generator_that_exploits_leaves_its_critic_at_chance():
     blind = scores([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
-    assert generator_exploiting(blind, 0.8, 1.0, SETTINGS).cause == "generator-exploiting"
-    assert generator_exploiting(blind, 0.01, 1.0, SETTINGS) is None  # at chance as it should be: the samples are good
-    assert generator_exploiting(blind, 0.8, 0.6, SETTINGS) is None  # a moment only: its loss was below chance
-    late = generator_exploiting(blind, 0.8, 1.0, SETTINGS | {"lr_critic": 1e-6})
+    assert generator_exploiting(blind, 0.8, 1.0, 1.0, SETTINGS).cause == "generator-exploiting"
+    assert generator_exploiting(blind, 0.01, 1.0, 1.0, SETTINGS) is None  # as it should be: the samples are good
+    assert generator_exploiting(blind, 0.8, 0.6, 0.6, SETTINGS) is None  # a moment only: its loss was below chance
+    assert generator_exploiting(blind, 0.8, 1.0, 0.6, SETTINGS) is None  # right again and again: it is chased about
+    late = generator_exploiting(blind, 0.8, 1.0, 1.0, SETTINGS | {"lr_critic": 1e-6})
     assert late.advice == "--lr_critic 0.001 (now 1e-06)"
 
 
@@ -222,6 +328,18 @@ def test_step_sizes_out_of_range():
     low = learning_rate({"D": 0.005, "G": 5e-9}, {"D": 0.5, "G": 1e-6}, 1000, SETTINGS)
     assert low.advice == "--lr_generator 1000 (now 0.001)"
     assert learning_rate({"D": 0.005, "G": 5e-9}, {"D": 0.5, "G": 1e-6}, 50, SETTINGS) is None  # too young to say
+
+
+def test_players_who_all_crawl_far_from_the_data():
+    """1,000 of Adam's steps of 1e-6 in weights of 0.25 make 0.4 %: more than nothing, and not enough."""
+    first, come = {"D": 4e-6, "G": 4e-6}, {"D": 0.012, "G": 0.011}
+    found = learning_rate(first, come, 3000, SETTINGS | {"lr_critic": 1e-6, "lr_generator": 1e-6}, far=0.5)
+    assert found.cause == "learning-rate"
+    assert found.advice == "--lr_critic 0.001 (now 1e-06) --lr_generator 0.001 (now 1e-06)"
+    assert [round(e.number, 6) for e in found.evidence] == [0.004, 0.004, 0.5]
+    assert learning_rate(first, come, 3000, SETTINGS, far=0.01) is None  # there is nowhere to go
+    assert learning_rate(first, come, 3000, SETTINGS) is None  # nobody knows
+    assert learning_rate(first | {"G": 4e-3}, come | {"G": 0.5}, 3000, SETTINGS, far=0.5) is None  # one of them moves
 
 
 def test_adams_first_step_is_its_step_size_in_every_weight():
@@ -315,6 +433,19 @@ def test_causes_come_before_what_they_explain():
 def test_severity_is_one_half_at_the_threshold():
     assert severity(2.0, 2.0) == 0.5
     assert severity(math.inf, 2.0) == 1.0
+
+
+def test_every_remedy_that_advice_names_is_there():
+    assert {name for row in REMEDIES.values() for name in row} <= set(remedies.names())
+    assert set(REMEDIES) <= set(CAUSES)
+
+
+def test_advice_leaves_out_what_is_so_already():
+    assert named({"dynamics": "extragradient"}, "dynamics", "extragradient") == []
+    assert other({"recipe": "r3gan"}, "r3gan", "recipe r3gan") == []
+    turning = oscillation(rows(*spiral()), SETTINGS | {"recipe": "r3gan", "dynamics": "alternating"})
+    assert turning.advice.startswith("--dynamics extragradient (now alternating); or --lr_generator")
+    assert "r3gan" not in turning.advice
 
 
 def test_advice_names_the_flag_that_the_recipe_has():

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from saddle.data.spec import Batch
-from saddle.evaluation.health.advice import Settings, change, raised
+from saddle.evaluation.health.advice import Settings, change, other, raised
 from saddle.evaluation.health.verdict import Evidence, Verdict, severity
 from saddle.game import Game, Move, Terms
 from saddle.game.sample import as_in_training
@@ -19,6 +19,7 @@ __all__ = [
     "critic_too_strong",
     "direction",
     "generator_exploiting",
+    "terms_of",
     "weaker",
 ]
 
@@ -44,6 +45,8 @@ KNOWN_BY_HEART = 0.8
 """Chance that a training sample is scored above one that was kept from training; 1/2 where none is known by heart."""
 AS_FAKE = 0.5
 """r_v of ADA: held-out samples are scored more like generated ones than like training ones."""
+NEVER_BETTER = 0.95
+"""Of its loss at chance, in the best tenth of the lines: a critic that is below it is no one's dupe for long."""
 
 
 def direction(game: Game, batch: Batch, samples: int = 256) -> float:
@@ -66,7 +69,7 @@ def direction(game: Game, batch: Batch, samples: int = 256) -> float:
         y = torch.randint(game.sampler.classes, (samples,), device=z.device) if game.sampler.classes else None
         mean = game.sampler.score(nets, game.sampler.generate(nets, z, y), y).mean()
         up = torch.autograd.grad(mean, parameters, allow_unused=True)
-        loss = torch.stack(list(_terms(game, move, batch).values())).sum()
+        loss = torch.stack(list(terms_of(game, move, batch).values())).sum()
         down = torch.autograd.grad(loss, parameters, allow_unused=True)
     pairs = [(a.double(), b.double()) for a, b in zip(up, down, strict=True) if a is not None and b is not None]
     norms = [torch.stack([x.norm() for x in side]).norm().clamp_min(1e-300) for side in zip(*pairs, strict=True)]
@@ -91,7 +94,7 @@ def chance_loss(game: Game, batch: Batch) -> float:
         with as_in_training(game), torch.enable_grad():
             for constant in (-1.0, -0.5, 0.0, 0.5, 1.0):
                 answer.fill_(constant)
-                terms = _terms(game, move, batch)
+                terms = terms_of(game, move, batch)
                 found.append(sum(float(terms[name].detach()) for name in ("real", "fake", "pair") if name in terms))
     finally:
         hook.remove()
@@ -167,7 +170,7 @@ def critic_too_strong(
         strengths.append(severity(NOTHING_LEFT, share) if share < NOTHING_LEFT else 0.0)
     elif scores.accuracy >= ALWAYS_RIGHT and scores.gap >= APART:
         strengths.append(severity(scores.gap, APART))
-    if faded is not None and scores.accuracy > AT_CHANCE:
+    if faded is not None and scores.accuracy > AT_CHANCE and (share is None or share < NO_BETTER):
         gone = Evidence("norm of G's gradient over its largest", faded, VANISHED, scores.round)
         right.insert(0 if faded < VANISHED else len(right), gone)
         strengths.append(severity(VANISHED, faded) if faded < VANISHED else 0.0)
@@ -190,26 +193,36 @@ def weaker(settings: Settings) -> str:
         words.append(raised(settings, "lr_critic", settings["lr_generator"]))
     if settings.get("loss") == "minimax":
         words.append("--loss non-saturating (now minimax)")
-    return "; ".join(words or [change(settings, "lr_critic", 0.2), "--instance_noise 0.1", "or recipe r3gan"])
+    if words:
+        return "; ".join(words)
+    noise = ["--instance_noise 0.1"] if settings.get("instance_noise") == 0 else []
+    return "; ".join([change(settings, "lr_critic", 0.2), *noise, *other(settings, "r3gan", "or recipe r3gan")])
 
 
-def generator_exploiting(scores: Scores, far: float, share: float | None, settings: Settings) -> Verdict | None:
-    """The critic did no better than chance of late, although the samples are far from the data.
+def generator_exploiting(
+    scores: Scores, far: float, share: float | None, best: float | None, settings: Settings
+) -> Verdict | None:
+    """The critic did no better than chance of late, not even in its best lines, although the samples are far off.
 
     Args:
         scores: at the newest checkpoint.
         far: of the samples, from `samples.Look`.
         share: of its loss at chance, from `curves.critic_share`; None: it has always been better than chance.
+        best: the same in its best lines, from `curves.best_share`: a critic that is right again and again is chased
+            about, by a generator that moves from mode to mode.
         settings: the recipe's, for the advice.
     """
     fooled = share is not None and share >= FOOLED
     blind = share is not None and share >= NO_BETTER and scores.accuracy <= AT_CHANCE
-    if share is None or not (fooled or blind) or far < BAD:
+    if share is None or not (fooled or blind) or far < BAD or (best is not None and best < NEVER_BETTER):
         return None
     evidence = [
         Evidence("accuracy of the critic", scores.accuracy, AT_CHANCE, scores.round),
         Evidence("the critic's loss over its loss at chance", share, NO_BETTER, scores.round),
     ]
+    if best is not None:
+        what = "the same in the best tenth of the later lines"
+        evidence.append(Evidence(what, best, NEVER_BETTER, scores.round))
     evidence.append(Evidence("distance of the samples from the data", far, BAD, scores.round))
     if scores.accuracy > AT_CHANCE:
         evidence[:2] = evidence[1::-1]
@@ -237,7 +250,7 @@ def critic_overfitting(scores: Scores, settings: Settings) -> Verdict | None:
         Evidence("r_v: held-out samples between training (0) and generated ones (1)", overfit, AS_FAKE, scores.round),
     )
     words = ["more data, --mirror, or augmentation", change(settings, "lr_critic", 0.25)]
-    words.append("or recipe r3gan, whose penalties hold the critic back")
+    words += other(settings, "r3gan", "or recipe r3gan, whose penalties hold the critic back")
     return Verdict("critic-overfitting", severity(known - 0.5, (1.0 - known) + 1e-9), evidence, "; ".join(words))
 
 
@@ -252,7 +265,8 @@ def above_chance(first: Tensor, second: Tensor) -> float:
     return float((below + upto).mean()) / (2 * len(second))
 
 
-def _terms(game: Game, move: Move, batch: Batch) -> Terms:
+def terms_of(game: Game, move: Move, batch: Batch) -> Terms:
+    """A move's terms on these samples, shared first where the game shares batches; draws from the game's numbers."""
     return move.loss(batch if game.share is None else game.share(batch, game.rng), game.rng)
 
 

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saddle.evaluation.health.advice import Settings, change
+from saddle.evaluation.health.advice import Settings, change, named, other
+from saddle.evaluation.health.field import Field
 from saddle.evaluation.health.verdict import Evidence, Verdict, severity
 
 __all__ = [
     "Curve",
     "Rows",
     "Wave",
+    "best_share",
     "critic_share",
     "curves",
     "exploding",
@@ -41,8 +43,12 @@ OTHER = 0.6
 """The same for the other player: its curve is often the noisier one."""
 TOGETHER = 0.25
 """Largest relative difference of the two players' frequencies: they turn together or not at all."""
+TURNING = 0.5
+"""Share of eigenvalues that turn, at which a field turns more than it pulls."""
 RECENT = 0.2
 """The last part of the log, over which medians are taken."""
+BEST = 0.1
+"""Part of the lines in which a critic does best."""
 EXPLODED = 1000.0
 """Times its size at the start: no loss of a healthy game gets there."""
 
@@ -149,12 +155,13 @@ def _octave(power: Tensor, k: int) -> float:
     return float(power[max(low, _line(k, len(power))[1]) : high].sum())
 
 
-def oscillation(rows: Rows, settings: Settings) -> Verdict | None:
+def oscillation(rows: Rows, settings: Settings, field: Field | None = None) -> Verdict | None:
     """Both players' curves hold most of their power in one line, at one frequency.
 
     Args:
         rows: the log; its last four fifths are looked at.
         settings: the recipe's, for the advice.
+        field: where it is known, the verdict says beside the curves whether the field turns, and how fast.
     """
     late = [row for row in rows if row["round"] >= rows[-1]["round"] * RECENT] if rows else []
     waves = [[wave for curve in curves(late, player) if (wave := strongest_wave(curve))] for player in ("D", "G")]
@@ -176,21 +183,26 @@ def oscillation(rows: Rows, settings: Settings) -> Verdict | None:
     ]
     what = f"amplitude of {strong.curve}, second half over first"
     evidence.append(Evidence(what, strong.growth, 1.0, now))
+    if field is not None:
+        what = "share of the field's eigenvalues nearer to the imaginary axis than to the real one"
+        evidence.append(Evidence(what, field.turning, TURNING, field.round))
+        what = f"rounds to a turn by the field and the step sizes, against {strong.period:,.0f} in the curves"
+        evidence.append(Evidence(what, field.period, strong.period, field.round))
     strength = severity(strong.share / max(1e-9, 1.0 - strong.share), SHARE / (1.0 - SHARE))
     return Verdict("oscillation", strength, tuple(evidence), _calm(settings))
 
 
 def _calm(settings: Settings) -> str:
     slower = f"{change(settings, 'lr_generator', 0.2)} {change(settings, 'lr_critic', 0.2)}"
-    words = ["--dynamics extragradient"] if settings.get("n_critic", 1) == 1 else []
-    return "; or ".join([*words, slower, "a gradient penalty (recipe r3gan or wgan-gp)"])
+    words = named(settings, "dynamics", "extragradient") if settings.get("n_critic", 1) == 1 else []
+    penalty = other(settings, "r3gan", "a gradient penalty (recipe r3gan or wgan-gp)")
+    return "; or ".join([*words, slower, *penalty])
 
 
 def recent(rows: Rows, names: Sequence[str]) -> float | None:
     """Median over the last fifth of the log of the sum of these terms; None where a line lacks one or none is left."""
-    part = rows[-max(1, int(len(rows) * RECENT)) :]
-    sums = [sum(float(row[name]) for name in names) for row in part if all(name in row for name in names)]
-    return float(torch.tensor(sums, dtype=torch.float64).median()) if sums and names else None
+    sums = _sums(rows[-max(1, int(len(rows) * RECENT)) :], names)
+    return float(sums.median()) if len(sums) else None
 
 
 def critic_share(rows: Rows, chance: float) -> float | None:
@@ -200,13 +212,25 @@ def critic_share(rows: Rows, chance: float) -> float | None:
     where it errs has nothing either. At 1 it has learnt nothing, above 1 it is worse than none. A Wasserstein critic's
     loss has no floor and 0 at chance: for it, this is 1 where the loss is not below 0, else None.
     """
-    names = [name for name in ("D.real", "D.fake", "D.pair") if rows and name in rows[-1]]
-    late = recent(rows, names)
+    late = recent(rows, _adversarial(rows))
     if late is None:
         return None
     if chance > 0:
         return late / chance
     return 1.0 if late >= 0 else None
+
+
+def best_share(rows: Rows, chance: float) -> float | None:
+    """`critic_share` in the best tenth of the later half of the log, for a critic that is now right and now fooled.
+
+    A critic that a generator exploits is never better than chance; one that chases a generator from mode to mode is,
+    again and again, though it may be worse in the middle. Without a floor to its loss, 1 where the loss is not below 0.
+    """
+    late = _sums(rows[len(rows) // 2 :], _adversarial(rows))
+    if not len(late):
+        return None
+    best = float(late.quantile(BEST))
+    return best / chance if chance > 0 else float(best >= 0)
 
 
 def fading(rows: Rows) -> float | None:
@@ -265,6 +289,17 @@ def non_finite(rows: Rows, failure: str | None, settings: Settings, precision: s
     advice += ["--precision fp32"] if precision != "fp32" else []
     advice += ["--loss non-saturating"] if settings.get("loss") == "maximum-likelihood" else []
     return Verdict("non-finite", 1.0, tuple(evidence), "; or ".join(reversed(advice)))
+
+
+def _adversarial(rows: Rows) -> list[str]:
+    """The terms of the critic's loss that are compared with its loss at chance."""
+    return [name for name in ("D.real", "D.fake", "D.pair") if rows and name in rows[-1]]
+
+
+def _sums(rows: Rows, names: Sequence[str]) -> Tensor:
+    """The sum of these terms in each line that has them all, float64 (n,)."""
+    whole = [row for row in rows if names and all(name in row for name in names)]
+    return torch.tensor([sum(float(row[name]) for name in names) for row in whole], dtype=torch.float64)
 
 
 def _broken(value: Any) -> bool:

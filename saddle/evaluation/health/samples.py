@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saddle.config import require
-from saddle.evaluation.health.advice import Settings, change, raised
+from saddle.evaluation.health.advice import Settings, change, other, raised
 from saddle.evaluation.health.verdict import Evidence, Verdict, severity
 from saddle.evaluation.measures.bins import bin_centres, nearest_bin
 from saddle.evaluation.measures.birthday import birthday
@@ -171,7 +171,7 @@ def mode_collapse(seen: Look, settings: Settings) -> Verdict | None:
         words.append(raised(settings, "lr_generator", settings["lr_critic"]))
     if settings.get("beta1", 0) > 0.5:
         words.append(raised(settings, "beta1", 0.5))
-    words += ["recipe r3gan, whose losses and penalties keep all modes"]
+    words += other(settings, "r3gan", "recipe r3gan, whose losses and penalties keep all modes")
     words += [change(settings, "z_dim", 8)] if settings.get("z_dim", 100) < 4 else []
     return Verdict("mode-collapse", max(of_kinds, of_spread), tuple(evidence), "; or ".join(words))
 

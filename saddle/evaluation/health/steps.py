@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from saddle.evaluation.health.advice import Settings, change
+from saddle.evaluation.health.critic import BAD
 from saddle.evaluation.health.verdict import Evidence, Verdict, severity
 from saddle.game import Draw, Game, play
 
-__all__ = ["first_steps", "learning_rate", "moved", "weights"]
+__all__ = ["crawling", "first_steps", "learning_rate", "moved", "weights"]
 
 WIPED_OUT = 0.5
 """|first step| / |weights|: beyond it a single step undoes the initialisation. Usual is 0.001 to 0.02."""
@@ -19,6 +20,10 @@ USUAL = 5e-3
 """|first step| / |weights| that the advice aims at."""
 YOUNG = 100
 """Rounds before which nobody can have come far."""
+CRAWL = 0.1
+"""1,000 first steps over the weights: players all of whom are slower do not get anywhere. Usual is 0.8 to 20."""
+LONG = 1000
+"""Steps to which that refers."""
 FLAGS = {"D": "lr_critic", "G": "lr_generator"}
 
 
@@ -51,18 +56,34 @@ def moved(before: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> dict[str, 
     return {name: float((now[name] - w).norm() / w.norm().clamp_min(1e-300)) for name, w in before.items()}
 
 
+def crawling(first: Mapping[str, float], come: Mapping[str, float], round: int, far: float | None) -> bool:
+    """Whether the samples are still far from the data and no player takes steps that could change that soon.
+
+    >>> crawling({"D": 1e-6, "G": 1e-6}, {"D": 0.002, "G": 0.002}, 2000, far=0.9)
+    True
+    >>> crawling({"D": 1e-6, "G": 1e-3}, {"D": 0.002, "G": 0.5}, 2000, far=0.9)
+    False
+    """
+    slow = [LONG * step < CRAWL and LONG * come.get(name, 1.0) < CRAWL * round for name, step in first.items()]
+    return far is not None and far >= BAD and round >= YOUNG and bool(slow) and all(slow)
+
+
 def learning_rate(
-    first: Mapping[str, float], come: Mapping[str, float], round: int, settings: Settings
+    first: Mapping[str, float], come: Mapping[str, float], round: int, settings: Settings, far: float | None = None
 ) -> Verdict | None:
-    """A first step as large as the weights, or weights that have not moved.
+    """A first step as large as the weights, or weights that have not moved, or players who crawl far from the data.
+
+    One slow player among others is no finding of this kind: the other checks name what comes of it.
 
     Args:
         first: from `first_steps`.
         come: from `moved`, of the newest checkpoint against the start.
         round: of that checkpoint.
         settings: the recipe's, for the advice.
+        far: of the samples, from `samples.Look`; None: it is not known.
     """
     found: list[tuple[float, Evidence, str]] = []
+    slow = crawling(first, come, round, far)
     for name, step in first.items():
         flag = FLAGS.get(name, "lr")
         toward = change(settings, flag, USUAL / step) if step > 0 else f"a larger --{flag}"
@@ -73,7 +94,14 @@ def learning_rate(
         if gone < UNMOVED and round >= YOUNG and step < USUAL:
             what = f"how far {name} has come, over the size of its weights"
             found.append((severity(UNMOVED, gone), Evidence(what, gone, UNMOVED, round), toward))
+        elif slow:
+            what = f"how far {LONG:,} of {name}'s first steps would bring it, over the size of its weights"
+            found.append((severity(CRAWL, LONG * step), Evidence(what, LONG * step, CRAWL, 1), toward))
+    if slow and far is not None:
+        found.append((0.5, Evidence("distance of the samples from the data", far, BAD, round), ""))
     if not found:
         return None
     found.sort(key=lambda one: -one[0])
-    return Verdict("learning-rate", found[0][0], tuple(e for _, e, _ in found), " ".join(words for *_, words in found))
+    return Verdict(
+        "learning-rate", found[0][0], tuple(e for _, e, _ in found), " ".join(words for *_, words in found if words)
+    )
