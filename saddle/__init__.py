@@ -14,10 +14,11 @@ _PUBLIC = {
     "Sampler": "saddle.game",
     "Spec": "saddle.data.spec",
     "evaluate": "saddle.app.sides",
+    "load": "saddle.app.generator",
     "play": "saddle.game",
 }
 
-__all__ = ["Average", "Batch", "Game", "Move", "Player", "Sampler", "Spec", "evaluate", "play"]
+__all__ = ["Average", "Batch", "Game", "Move", "Player", "Sampler", "Spec", "evaluate", "load", "play"]
 
 
 def __getattr__(name: str) -> Any:  # torch takes seconds to import: it is loaded when something that needs it is used

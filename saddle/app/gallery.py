@@ -122,10 +122,12 @@ def _scores_in_training(game: Game, dataset: Dataset, sampler: Sampler, n: int =
     """D(x) and D(G(z)), (n,) each, by batches in training mode: the numbers that the players' losses are made of."""
     assert sampler.score is not None
     real, z = dataset.sample(n, torch.Generator().manual_seed(SEED)), latents(game, n, SEED)
+    any_label = torch.randint(max(1, sampler.classes), (n,), generator=torch.Generator().manual_seed(SEED))
+    labels = any_label if sampler.own_labels else real.y if sampler.classes else None
     found: tuple[list[Tensor], list[Tensor]] = ([], [])
     with as_in_training(game, SEED) as nets:
         for part in torch.arange(n).split(100):
-            y = real.y[part].to(game.device) if sampler.classes and real.y is not None else None
+            y = None if labels is None else labels[part].to(game.device)
             fake = sampler.generate(nets, z[part.to(z.device)], y)
             for scores, x in zip(found, (real.x[part].to(game.device), fake), strict=True):
                 scores.append(sampler.score(nets, x, y).float().cpu())
@@ -151,7 +153,7 @@ def _interpolation(game: Game, dataset: Dataset, sampler: Sampler, rows: int = 4
     if y is None:
         shown = page.picture(grid(x, columns=steps, scale=_scale(dataset, steps, FULL)), "interpolation")
     else:
-        names = row_labels(dataset, sampler.classes)
+        names = row_labels(dataset, sampler)
         shown = _lines(dataset, [(names[i % len(names)], part) for i, part in enumerate(x.chunk(rows))], BESIDE)
     return page.section("interpolation", "Interpolation", page.note(text), shown)
 

@@ -15,7 +15,7 @@ from saddle.app.scatter import scatter
 from saddle.config import require
 from saddle.data.dataset import Dataset, to_floats
 from saddle.evaluation.side import to_bytes
-from saddle.game import Game, generate, latents
+from saddle.game import Game, Sampler, generate, latents
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -145,7 +145,7 @@ def samples_by_label(game: Game, dataset: Dataset, seed: int, n: int) -> list[tu
             return [("", generate(game, z))]
         y = torch.arange(classes).repeat_interleave(each)
         x = generate(game, z.repeat(classes, *[1] * (z.ndim - 1)), y)
-    return list(zip(row_labels(dataset, classes), x.chunk(classes), strict=True))
+    return list(zip(row_labels(dataset, game.sampler)[:classes], x.chunk(classes), strict=True))
 
 
 @contextmanager
@@ -162,10 +162,10 @@ def aside(game: Game, seed: int) -> Iterator[None]:
         yield
 
 
-def row_labels(dataset: Dataset, classes: int) -> list[str]:
-    """Captions of the first ``classes`` labels: their names, or their numbers."""
-    names = dataset.spec.class_names or tuple(str(k) for k in range(classes))
-    return list(names[:classes])
+def row_labels(dataset: Dataset, sampler: Sampler) -> list[str]:
+    """Captions of the labels that a game is asked for: the data's names of them, or numbers where there are none."""
+    names = () if sampler.own_labels else dataset.spec.class_names
+    return list(names) or [str(k) for k in range(sampler.classes)]
 
 
 def slerp(z0: Tensor, z1: Tensor, steps: int) -> Tensor:

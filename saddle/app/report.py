@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from saddle.data import Dataset
     from saddle.game import Game
 
-__all__ = ["main", "write_report"]
+__all__ = ["main", "repeat", "write_report"]
 
 FRAMES = 12
 """Pictures over time that the page holds at most."""
@@ -139,14 +139,14 @@ def _settings(config: Mapping[str, Any]) -> Iterator[str]:
 def _commands(folder: Path, game: "Game", config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     run = shlex.quote(str(folder))
     if "recipe" in config:
-        yield "Repeat it to the same round", _repeat(game, config)
+        yield "Repeat it to the same round", repeat(game, config)
     yield "Go on for ten more minutes", f"saddle train --resume {run} --budget 10m"
     yield "Draw 64 samples as a picture", f"saddle sample {run} -n 64 --out samples.png"
     yield "Draw 10,000 as an array, float32 in [-1, 1]", f"saddle sample {run} -n 10000 --out samples.npy"
     yield "Write this page anew", f"saddle report {run}"
 
 
-def _repeat(game: "Game", config: Mapping[str, Any]) -> str:
+def repeat(game: "Game", config: Mapping[str, Any]) -> str:
     """The command that plays the same rounds again, with every setting that is not the default."""
     from saddle.recipes import find
 

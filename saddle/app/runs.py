@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from saddle.data.spec import Spec
     from saddle.game import Game
 
-__all__ = ["Run", "at_checkpoint", "load_data", "load_game", "next_free", "rebuild", "write_text"]
+__all__ = [
+    "WEIGHTS",
+    "Run",
+    "at_checkpoint",
+    "build",
+    "checked",
+    "load_data",
+    "load_game",
+    "next_free",
+    "rebuild",
+    "write_text",
+]
 
 T = TypeVar("T")
 
@@ -28,6 +39,8 @@ PARTS: dict[str, dict[str, type]] = {
     "data": {"name": str, "size": int, "channels": int, "classes": int, "class_names": list, "fingerprint": str},
 }
 """What config.json must hold, by part."""
+WEIGHTS = "model.safetensors"
+"""In a run that was handed on (``saddle push``): its weights, in place of checkpoints."""
 MOST = 100_000
 """A side in pixels, dimensions of a point, labels or threads beyond this are a damaged file."""
 
@@ -72,8 +85,7 @@ class Run:
             config = json.loads(file.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{file}: damaged, not JSON ({error})") from error
-        _check(config, file)
-        return cls(folder, config)
+        return cls(folder, checked(config, file))
 
     @property
     def spec(self) -> "Spec":
@@ -143,7 +155,7 @@ class Run:
 
 
 def rebuild(run: Run, device: str = "cpu") -> "Game":
-    """The run's game at its newest whole checkpoint; its data set is not needed.
+    """The run's game at its newest whole checkpoint, or with the weights it was handed on with; needs no data set.
 
     Raises:
         ValueError: no checkpoint is whole, or config.json does not fit it.
@@ -151,6 +163,10 @@ def rebuild(run: Run, device: str = "cpu") -> "Game":
     from saddle.game import checkpoint
 
     path, complaints = checkpoint.newest(run.checkpoints)
+    if path is None and not complaints and (run.folder / WEIGHTS).is_file():
+        game = build(run, device)
+        checkpoint.restore_weights(game, run.folder / WEIGHTS)
+        return game
     if path is None:
         found = f"{complaints[0]}, nor is any before it" if complaints else "found none"
         raise ValueError(f"run={run.folder}: expected a checkpoint that is whole: {found}")
@@ -166,11 +182,22 @@ def at_checkpoint(run: Run, path: Path, device: str = "cpu") -> "Game":
         ValueError: the file is not whole, or config.json does not fit it.
     """
     from saddle.game import checkpoint
+
+    game = build(run, device)
+    checkpoint.restore(game, path)
+    return game
+
+
+def build(run: Run, device: str = "cpu") -> "Game":
+    """The run's game before its first round.
+
+    Raises:
+        ValueError: config.json names no recipe or holds settings that it does not take.
+    """
     from saddle.recipes import find
 
     recipe = find(run.config["recipe"])
     game: Game = recipe.build(run.settings(recipe.Config, "settings"), run.spec).to(device)
-    checkpoint.restore(game, path)
     return game
 
 
@@ -223,8 +250,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _check(config: Any, file: Path) -> None:
-    """Refuse a config.json in which something that every command needs is missing or of the wrong type."""
+def checked(config: Any, file: Path) -> dict[str, Any]:
+    """What config.json says, once everything that all commands need is there and of the right type.
+
+    Raises:
+        ValueError: it is not; names what and the file.
+    """
     for part, kinds in PARTS.items():
         held = config if not part else config.get(part)
         require(isinstance(held, dict), f"{file}: {part or 'all'}", type(held).__name__, "an object {...}")
@@ -240,6 +271,8 @@ def _check(config: Any, file: Path) -> None:
     holds = 0 <= data["classes"] <= MOST and all(isinstance(name, str) for name in names)
     require(holds and len(names) in (0, data["classes"]), f"{file}: data.classes", data["classes"], "as many as names")
     require(1 <= config["threads"] <= MOST, f"{file}: threads", config["threads"], "1 or more")
+    whole: dict[str, Any] = config
+    return whole
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -50,7 +50,8 @@ def main(argv: list[str]) -> int:
         require(classes > 0, "label", args.label, "no label: this run does not take any")
         require(0 <= args.label < classes, "label", args.label, f"a label from 0 to {classes - 1}")
         y = torch.full((args.n,), args.label)
-    x, _ = sample(game, args.n, args.seed, y, averaged=not args.live)
+    truncation = math.inf if args.truncation is None else args.truncation
+    x, _ = sample(game, args.n, args.seed, y, averaged=not args.live, truncation=truncation)
     _write(x, out, run)
     shape = list(x.shape)
     if args.json:
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-n", type=int, default=64, help="how many (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same samples (default: 0)")
     parser.add_argument("--label", type=int, help="only this label, for runs that take labels")
+    told = "draw every number of z again that is larger (BigGAN's truncation): better samples, less variety"
+    parser.add_argument("--truncation", type=float, metavar="T", help=told)
     parser.add_argument("--live", action="store_true", help="from the live weights, not from their moving average")
     parser.add_argument("--out", default="samples.png", help="X.npy, X.png or a folder (default: samples.png)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

@@ -48,12 +48,15 @@ class Outcome:
     """What went wrong, when it failed."""
     kept: str | None = None
     """The checkpoint a resume would start from."""
+    diverged: bool = False
+    """Whether it failed because a number became infinite or NaN."""
 
     def document(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         facts = {name: getattr(self, name) for name in ("recipe", "data", "rounds", "images", "seconds", "stopped")}
         facts |= {"run": str(self.run), "checkpoint": self.kept}
-        return facts | ({"error": self.error} if self.error else {})
+        facts |= {"error": self.error} if self.error else {}
+        return facts | ({"diverged": True} if self.diverged else {})
 
     def words(self) -> str:
         """What the terminal shows."""
@@ -112,7 +115,7 @@ class Session:
                     self._finish(outcome)
                 return outcome
         except NonFinite as error:
-            return self._failed(str(error))
+            return replace(self._failed(str(error)), diverged=True)
         except OSError as error:
             return self._failed(f"{error.filename or self.run.folder}: {error.strerror or error}")
 

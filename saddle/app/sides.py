@@ -134,7 +134,9 @@ def side_of(given: Given | Path, shape: Shape = Shape()) -> Given:
         return given
     if str(given) in KNOWN:
         points = KNOWN[str(given)].kind == "points"
-        return load(str(given)) if points else load(str(given), shape.size, shape.channels)
+        size, channels = (None, None) if points else (shape.size, shape.channels)
+        with counting(f"reading {given}") as progress:
+            return load(str(given), size, channels, progress=progress)
     if is_run(given):
         return model_of(given)
     path = Path(given).expanduser()

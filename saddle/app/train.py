@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from saddle import __version__
 from saddle.app.options import TrainOptions, duration, parse_flags, spell_duration
-from saddle.app.runs import Run, next_free
+from saddle.app.runs import WEIGHTS, Run, next_free
 from saddle.config import choose, require
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Plan:
         import numpy
         import torch
 
+        from saddle.data.known import licence
+
         spec = self.data.spec
         return {
             "format": 1,
@@ -96,7 +98,8 @@ class Plan:
             "settings": asdict(self.settings),
             "options": asdict(replace(self.options, out=str(self.folder), resume=None)),
             "data": asdict(spec)
-            | {"name": self.data.name, "count": len(self.data), "fingerprint": self.data.fingerprint},
+            | {"name": self.data.name, "count": len(self.data), "fingerprint": self.data.fingerprint}
+            | ({"licence": told} if (told := licence(self.options.data)) else {}),
             "device": self.device,
             "threads": threads,
             "versions": {
@@ -163,6 +166,8 @@ def _preset(name: str, module: ModuleType, flags: list[str]) -> tuple[dict[str, 
 
 def _stored(run: Run, name: str, module: ModuleType) -> dict[str, Any]:
     """What a resumed run's flags default to."""
+    handed_on = (run.folder / WEIGHTS).is_file() and not run.checkpoints.is_dir()
+    require(not handed_on, "resume", run.folder, "a run that was trained here: what is handed on has no optimiser")
     recipe = run.config["recipe"]
     require(recipe == name, "recipe", name, f"{recipe}, which {run.folder} trains")
     stored = asdict(run.settings(TrainOptions, "options")) | asdict(run.settings(module.Config, "settings"))

@@ -51,6 +51,12 @@ class Model:
         return self.game.sampler.classes
 
     @property
+    def labels_of_data(self) -> bool:
+        """Whether those are the labels of the data, not some that the game found for itself."""
+        assert self.game.sampler is not None
+        return not self.game.sampler.own_labels
+
+    @property
     def has_critic(self) -> bool:
         """Whether samples can be scored."""
         return self.game.sampler is not None and self.game.sampler.score is not None
@@ -193,6 +199,8 @@ class Side:
             "samples that are NaN or infinite",
             "a generator that has not diverged",
         )
+        if not model.labels_of_data:
+            y = None
         if model.spec.points:
             return cls(model.name, rows=x, labels=y, classes=model.classes, model=model)
         return cls(model.name, to_bytes(x), None, y, model.classes, model.spec.class_names, model)

@@ -1,4 +1,4 @@
-"""The user's cache folder, and features kept in it from one run to the next.
+"""Features kept in the user's cache folder from one run to the next.
 
 A file is named by what was looked at (the content of the images) and by what looked (the extractor's key), is written
 whole or not at all, and carries a checksum. So several processes may use one folder, a damaged file is as good as none,
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from saddle.data.cache import cache_folder
 from saddle.game.checkpoint import Damaged, read, write
 
 __all__ = ["Store", "cache_folder", "load_kept", "try_keep"]
@@ -24,13 +25,6 @@ MOST_BYTES = 2 * 2**30
 """What the features of all runs may take, in bytes; the longest unused go first."""
 
 DAY = 24 * 60 * 60.0
-
-
-def cache_folder() -> Path:
-    """``$SADDLE_CACHE``, or saddle's folder among the user's caches."""
-    if folder := os.environ.get("SADDLE_CACHE"):
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "saddle"
 
 
 class Store:
