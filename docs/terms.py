@@ -19,6 +19,27 @@ TERMS = {
     "D.smoothing": "What one-sided label smoothing adds to the critic's loss; only with `--label_smoothing`.",
     "G.adversarial": "What the generator minimises, as measured by the critic of that moment.",
     "G.gradient": "Length of the gradient of the generator's loss in its weights, over all of them.",
+    "D.identity": "Cross-entropy of which generator made a sample: log K where nothing tells them apart, 0 for sure.",
+    "G.identity": "beta times the same: what the generators do to be told apart.",
+    "D.class_real": "The weight times the cross-entropy of a real sample's label: log K for a critic that cannot tell.",
+    "D.class_fake": "The weight times that of a generated sample, for the label it was asked for.",
+    "G.class": "The same, as the generator minimises it.",
+    "D.category": "The weight times the cross-entropy of a sample's category: log K where Q cannot tell.",
+    "G.category": "The same, as the generator minimises it.",
+    "D.continuous": "The weight times -log Q of the continuous codes: for each 0.92 if it is told, 1.09 if not.",
+    "G.continuous": "The same, as the generator minimises it.",
+    "D.supervised": "Cross-entropy of the label on the few samples whose labels are used: log K at first.",
+    "G.feature_matching": "Squared distance of the mean features of generated samples from those of real ones.",
+    "G.encoder": "-E[log(1 - D(x, E(x)))]: what moves the encoder; 0.69 while the critic cannot tell.",
+    "G.reconstruction": "E|z - F(G(z))|^2: how far F is from the noise; for F = 0 the number of its dimensions.",
+    "labelled.count": "How many samples with a label are held so far.",
+    "G.orthogonal": "The weight times how far the rows of G's weights are from orthogonal; 0 where they are.",
+    "G.path": "The weight times the squared distance of path lengths from their mean: 0 where G stretches w evenly.",
+    "path.length": "The running mean of path lengths: how far an image moves with w.",
+    "path.steps": "How often the mean has moved.",
+    "D.drift": "The weight times the mean squared output on real samples, which keeps outputs near 0.",
+    "size.side": "Side in pixels of the images that are played now.",
+    "size.alpha": "How far the newest resolution has faded in, from 0 to 1.",
     "G.pull_away": "The weight times the mean squared cosine between two codes of a batch: large if they are alike.",
     "control.k": "The control variable k in [0, 1]: how much of its effort the critic spends on generated samples.",
     "control.convergence": "BEGAN's measure of convergence, M = L(x) + |gamma L(x) - L(G(z))|; lower is better.",
@@ -31,7 +52,7 @@ TERMS = {
 }
 """The table."""
 
-for name in ("gan", "dcgan", "cgan", "dragan"):
+for name in ("gan", "dcgan", "cgan", "dragan", "mgan", "gman", "acgan", "infogan", "stylegan", "stylegan2"):
     TERMS[f"{name} D.real"] = f"-E[log D(x)]: the critic's cross-entropy on real samples, in nats; {CANNOT_TELL}."
     TERMS[f"{name} D.fake"] = "-E[log(1 - D(G(z)))]: the same on generated samples."
     TERMS[f"{name} G.adversarial"] = (
@@ -64,7 +85,25 @@ TERMS |= {
     "cgan D.fake": "-E[log(1 - D(G(z|y)|y))]: the same on samples generated for the same labels.",
     "cgan G.adversarial": "-E[log D(G(z|y)|y)] in nats: 0.69 while the critic cannot tell, more when it is ahead.",
 }
-TERMS |= {key.replace("wgan ", "wgan-gp "): text for key, text in TERMS.items() if key.startswith("wgan ")}
+TERMS["rpgan G.adversarial"] = TERMS["r3gan G.adversarial"]
+TERMS["gman D.real"] = "The sum over the critics of -E[log D_i(x)], in nats: 0.69 for each that cannot tell."
+TERMS["gman D.fake"] = "The same of -E[log(1 - D_i(G(z)))]."
+TERMS["gman G.adversarial"] = "The mean of -E[log D_i(G(z))] over the critics, the larger ones weighted more."
+TERMS["sgan D.real"] = f"-E[log D(x)], D = Z / (Z + 1) the probability of any class but the last; {CANNOT_TELL}."
+TERMS["sgan D.fake"] = "-E[log(1 - D(G(z)))]: the same on generated samples."
+for name, code in (("ali", "z^"), ("bigan", "E(x)"), ("veegan", "F(x)")):
+    TERMS[f"{name} D.real"] = (
+        f"-E[log D(x, {code})]: the critic's cross-entropy on real samples and their codes; {CANNOT_TELL}."
+    )
+    TERMS[f"{name} D.fake"] = "-E[log(1 - D(G(z), z))]: the same on generated samples and what they were made of."
+    TERMS[f"{name} G.adversarial"] = "-E[log D(G(z), z)]: 0.69 while the critic cannot tell, more when it is ahead."
+TERMS["veegan G.adversarial"] = "Minus the mean logit of generated pairs: the estimated log ratio of the two densities."
+for name, like in (
+    ("wgan-gp", "wgan"),
+    ("progan", "wgan"),
+    *((name, "hinge-gan") for name in ("sngan", "sagan", "biggan")),
+):
+    TERMS |= {key.replace(f"{like} ", f"{name} "): text for key, text in TERMS.items() if key.startswith(f"{like} ")}
 
 
 def explain(recipe: str, term: str, own: dict[str, str]) -> str:

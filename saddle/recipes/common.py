@@ -57,7 +57,7 @@ def network_of(config: T, spec: Spec, convolutional: str = "dcgan", least: int =
     """
     if config.network == "auto":
         return convolutional if spec.size >= least else "mlp"
-    pairs = [*PAIRS] if isinstance(config, Adversarial) else []
+    pairs: list[str] = [*PAIRS] if isinstance(config, Adversarial) else []
     name = choose(config.network, {known: known for known in ("auto", "mlp", convolutional, *pairs)}, "network")
     if name in PAIRS:
         require(PAIRS[name].fits(spec.size), "network", name, PAIRS[name].words)

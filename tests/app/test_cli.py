@@ -179,6 +179,8 @@ CANDIDATES = {
         "one-sided",
         "layer",
         "heuristic",
+        "non-saturating",
+        "glorot",
         "7",
         "1h",
         "cpu",
