@@ -75,6 +75,18 @@ def test_imports_go_one_way():
     assert in_all_files(upward_imports) == []
 
 
+def test_no_module_imports_a_package_that_holds_it():
+    offences = []
+    for path in FILES:
+        folders = path.relative_to(ROOT).parts[:-1]
+        holders = [".".join(["saddle", *folders[: k + 1]]) for k in range(len(folders))]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                offences += [f"{path}:{node.lineno}: {name}" for name in names if name in holders]
+    assert offences == []  # the name would nest without end for whoever walks the package, as the docs do
+
+
 def test_nothing_unsafe_is_used():
     """Files that strangers made are read, so nothing that can run code from them is near."""
     assert in_all_files(unsafe_uses) == []

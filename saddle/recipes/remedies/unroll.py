@@ -11,7 +11,7 @@ left as G found it.
 from saddle.config import require
 from saddle.game import Game
 from saddle.game.unrolled import unroll
-from saddle.recipes import remedies
+from saddle.recipes.remedies import read
 from saddle.recipes.settings import Adversarial
 
 __all__ = ["RANGE", "STRENGTH", "foreseeable", "rules"]
@@ -40,7 +40,7 @@ def foreseeable(game: Game, config: Adversarial, remedy: str) -> None:
     single = [move.player for move in game.moves].count("D") == 1
     require(single, "remedies", remedy, "a recipe whose critic has one loss for all its steps")
     require(game["D"].project is None, "remedies", remedy, "a critic whose weights are not clipped")
-    others = remedies.read(config.remedies)
+    others = read(config.remedies)
     require(not {"unroll", "unroll-ahead"} <= set(others), "remedies", remedy, "one of unroll and unroll-ahead")
     followed = [name for name in ("ada", "lecam") if name in others]  # they note the outputs of D's last loss
     expected = f"dynamics=alternating beside {' and '.join(followed)}"

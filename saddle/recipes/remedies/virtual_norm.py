@@ -13,8 +13,8 @@ from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Loss, Terms
 from saddle.networks import DCGANGenerator, DigitsGenerator, PacGANGenerator, Referenced, referenced
-from saddle.recipes import remedies
 from saddle.recipes.critics import single
+from saddle.recipes.remedies import read
 from saddle.recipes.settings import Adversarial
 from saddle.recipes.watch import changed
 
@@ -35,7 +35,7 @@ COMPANY = ("minibatch-discrimination", "minibatch-stddev", "packing")
 def networks(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module, strength: int) -> tuple[nn.Module, nn.Module]:
     """Both behind their references, where they have batch norm."""
     require(_normed(G) or _normed(D), "remedies", "virtual-norm", "networks with batch norm, as DCGAN's")
-    beside = [name for name in COMPANY if name in remedies.read(config.remedies)]
+    beside = [name for name in COMPANY if name in read(config.remedies)]
     require(not beside, "remedies", "virtual-norm", f"no {' or '.join(COMPANY)}, which compare samples")
     rows = min(strength, config.batch)
     if _normed(D):
