@@ -57,9 +57,9 @@ def main() -> None:
     KEPT.mkdir(exist_ok=True)
     for folder in sys.argv[1:]:
         take(Path(folder))
-    block = re.compile(r"(<!-- table (\S+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    block = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(block.sub(lambda found: f"{found[1]}{written(found[2])}{found[3]}", page), encoding="utf-8")
+    PAGE.write_text(block.sub(lambda found: f"{found[1]}{written(found[2])}\n{found[3]}", page), encoding="utf-8")
 
 
 if __name__ == "__main__":
