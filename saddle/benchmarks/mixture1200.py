@@ -6,7 +6,8 @@ are: see `saddle.evaluation.measures.modes.shell`.
 """
 
 from saddle.benchmarks.judges import mixtures
-from saddle.benchmarks.protocol import Protocol, Published, Row
+from saddle.benchmarks.protocol import Protocol, Row, usual_rows
+from saddle.benchmarks.ring8.veegan import TABLE, printed
 from saddle.evaluation.measures.modes import shell
 
 SOURCE = "after Srivastava et al. 2017, arXiv:1705.07761, table 1"
@@ -34,25 +35,17 @@ PROTOCOL = Protocol(
         "gan": Row("gan"),
         "unroll-5": Row("gan", {"remedies": "unroll=5"}),
         "veegan": Row("veegan"),
-        "packing-2": Row("gan", {"remedies": "packing=2", "batch": 200}, "not in the paper"),
-        "minibatch-stddev": Row("gan", {"remedies": "minibatch-stddev"}, "not in the paper"),
-        "wgan-gp": Row("wgan-gp", {}, "not in the paper; 5 critic steps"),
-        "gan-r1-r2": Row("gan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
-        "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
+        **usual_rows(100),
     },
     default_rows=("gan", "veegan", "rpgan-r1-r2"),
-    published=tuple(
-        Published(
-            name,
-            {"modes": (modes, None), "high_quality": (quality, None)},
-            "Srivastava et al. 2017, table 1, mean of 5 runs, by a rule that real samples fail: not comparable",
-        )
-        for name, modes, quality in (
+    published=printed(
+        (
             ("GAN", 1.6, 0.020),
             ("ALI", 3, 0.054),
             ("Unrolled GAN", 0, 0.0),
             ("VEEGAN", 5.5, 0.2829),
-        )
+        ),
+        f"{TABLE}, by a rule that real samples fail: not comparable",
     ),
     differences=(
         "the rule is another: a sample is good on the shell that holds 98.89 % of a mode's own, not in a ball of 10 "

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from saddle.data import Dataset
 
-__all__ = ["COLUMNS", "Judge", "Protocol", "Published", "Row"]
+__all__ = ["COLUMNS", "Judge", "Protocol", "Published", "Row", "usual_rows"]
 
 COLUMNS: Mapping[str, str] = {
     "modes": "modes",
@@ -61,6 +61,22 @@ class Published:
     """Where it was printed, and for how many trials."""
     error: str = ""
     """What stands behind the ±: ``se`` (standard error), ``std`` (standard deviation), or nothing: not stated."""
+
+
+def usual_rows(batch: int) -> dict[str, Row]:
+    """What is run under most protocols besides the paper's own methods, by name.
+
+    Args:
+        batch: of the protocol; packs of two need twice as many samples for as many packs.
+    """
+    slopes: Mapping[str, object] = {"remedies": "r1=1,r2=1", "beta1": 0.0}
+    return {
+        "packing-2": Row("gan", {"remedies": "packing=2", "batch": 2 * batch}, "not in the paper"),
+        "minibatch-stddev": Row("gan", {"remedies": "minibatch-stddev"}, "not in the paper"),
+        "wgan-gp": Row("wgan-gp", {}, "not in the paper; 5 critic steps"),
+        "gan-r1-r2": Row("gan", slopes, "ours, not in the paper"),
+        "rpgan-r1-r2": Row("rpgan", slopes, "ours, not in the paper"),
+    }
 
 
 @dataclass(frozen=True)

@@ -80,11 +80,9 @@ def restore(game: Game, path: Path) -> Tensors:
         Mismatch: the file does not fit this game; names the first thing that differs.
     """
     tensors, facts = read(path)
+    _restore_modules(game, tensors, facts, path)
     for player in game.players:
-        _restore_player(player, tensors, facts, path)
-    for name, control in game.controls.items():
-        _load(control, f"controls/{name}", tensors, path)
-    game.round, game.images = facts["round"], facts["images"]
+        _restore_optimizer(player, tensors, facts, path)
     game.rng.set_state(tensors["random/game"])
     torch.set_rng_state(tensors["random/torch"])
     if "random/device" in tensors and game.device.type == "cuda":
@@ -110,14 +108,7 @@ def restore_weights(game: Game, path: Path) -> None:
         Damaged: the file is not whole.
         Mismatch: the file does not fit this game; names the first thing that differs.
     """
-    tensors, facts = read(path)
-    for player in game.players:
-        _load(player.module, f"{player.name}/module", tensors, path)
-        if player.average is not None:
-            _load(player.average.module, f"{player.name}/average", tensors, path)
-    for name, control in game.controls.items():
-        _load(control, f"controls/{name}", tensors, path)
-    game.round, game.images = facts["round"], facts["images"]
+    _restore_modules(game, *read(path), path)
 
 
 def saved(folder: Path) -> list[Path]:
@@ -227,10 +218,18 @@ def _optimizer_state(player: Player) -> tuple[Tensors, dict[str, Any]]:
     return moments, {"kind": type(player.optimizer).__name__, "groups": groups, "rest": rest}
 
 
-def _restore_player(player: Player, tensors: Tensors, facts: dict[str, Any], path: Path) -> None:
-    _load(player.module, f"{player.name}/module", tensors, path)
-    if player.average is not None:
-        _load(player.average.module, f"{player.name}/average", tensors, path)
+def _restore_modules(game: Game, tensors: Tensors, facts: dict[str, Any], path: Path) -> None:
+    """Networks, averages and controls, and how far the game is."""
+    for player in game.players:
+        _load(player.module, f"{player.name}/module", tensors, path)
+        if player.average is not None:
+            _load(player.average.module, f"{player.name}/average", tensors, path)
+    for name, control in game.controls.items():
+        _load(control, f"controls/{name}", tensors, path)
+    game.round, game.images = facts["round"], facts["images"]
+
+
+def _restore_optimizer(player: Player, tensors: Tensors, facts: dict[str, Any], path: Path) -> None:
     kept, kind = facts["optimizers"][player.name], type(player.optimizer).__name__
     if kept["kind"] != kind:
         raise Mismatch(f"{path}: holds the state of {kept['kind']} for {player.name}, this game has {kind}")

@@ -6,7 +6,7 @@ Settings are those of the authors' program, which the paper's table was made wit
 from dataclasses import replace
 
 from saddle.benchmarks.judges import mixtures
-from saddle.benchmarks.protocol import Published, Row
+from saddle.benchmarks.protocol import Row
 from saddle.benchmarks.ring8 import pacgan
 from saddle.evaluation.measures.modes import PROTOCOLS
 
@@ -25,14 +25,8 @@ PROTOCOL = replace(
     rounds=20_000,
     rows=pacgan.ROWS | {"r3gan": R3GAN},
     judge=mixtures(PROTOCOLS["pacgan"], 25, 2_500),
-    published=tuple(
-        Published(
-            name,
-            {"modes": modes, "high_quality": quality, "kl_model_data": kl},
-            "Lin et al. 2018, table 1, 10 trials",
-            "se",
-        )
-        for name, modes, quality, kl in (
+    published=pacgan.printed(
+        (
             ("GAN", (17.3, 0.8), (0.948, 0.007), (0.70, 0.07)),
             ("ALI", (24.1, 0.4), (0.957, 0.006), (0.14, 0.03)),
             ("PacGAN2", (23.8, 0.7), (0.913, 0.008), (0.13, 0.04)),

@@ -6,7 +6,6 @@ Settings are those that public adaptations of the authors' notebook for the ring
 from dataclasses import replace
 
 from saddle.benchmarks.judges import mixtures
-from saddle.benchmarks.protocol import Published
 from saddle.benchmarks.ring8 import veegan
 from saddle.evaluation.measures.modes import PROTOCOLS
 
@@ -16,18 +15,13 @@ PROTOCOL = replace(
     veegan.PROTOCOL,
     data="grid25",
     judge=mixtures(PROTOCOLS["veegan"], 25, 2_500),
-    published=tuple(
-        Published(
-            name,
-            {"modes": (modes, None), "high_quality": (quality, None)},
-            "Srivastava et al. 2017, table 1, mean of 5 runs",
-        )
-        for name, modes, quality in (
+    published=veegan.printed(
+        (
             ("GAN", 3.3, 0.005),
             ("ALI", 15.8, 0.016),
             ("Unrolled GAN", 23.6, 0.16),
             ("VEEGAN", 24.6, 0.40),
-        )
+        ),
     ),
     differences=(
         "the number of rounds is not stated in the paper, and its program was not readable",

@@ -5,7 +5,7 @@ places: it sets 8 modes at angles from 0 to 2 pi, both ends included.
 """
 
 from saddle.benchmarks.judges import mixtures
-from saddle.benchmarks.protocol import Protocol, Row
+from saddle.benchmarks.protocol import Protocol, Row, usual_rows
 from saddle.evaluation.measures.modes import PROTOCOLS
 
 SOURCE = "Metz et al. 2017, arXiv:1611.02163, figure 2 and appendix A"
@@ -31,11 +31,7 @@ PROTOCOL = Protocol(
         "gan": Row("gan"),
         "unroll-5": Row("gan", {"remedies": "unroll=5"}, "5 steps as in the authors' demonstration; the figure has 10"),
         "unroll-10": Row("gan", {"remedies": "unroll=10"}),
-        "packing-2": Row("gan", {"remedies": "packing=2", "batch": 1024}, "not in the paper"),
-        "minibatch-stddev": Row("gan", {"remedies": "minibatch-stddev"}, "not in the paper"),
-        "wgan-gp": Row("wgan-gp", {}, "not in the paper; 5 critic steps"),
-        "gan-r1-r2": Row("gan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
-        "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
+        **usual_rows(512),
     },
     default_rows=("gan", "unroll-5", "unroll-10", "rpgan-r1-r2"),
     published=(),

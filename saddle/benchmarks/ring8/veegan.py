@@ -5,10 +5,21 @@ radius and deviation are those that PacGAN's program has for the data it took fr
 """
 
 from saddle.benchmarks.judges import mixtures
-from saddle.benchmarks.protocol import Protocol, Published, Row
+from saddle.benchmarks.protocol import Protocol, Published, Row, usual_rows
 from saddle.evaluation.measures.modes import PROTOCOLS
 
 SOURCE = "Srivastava et al. 2017, arXiv:1705.07761, table 1"
+
+TABLE = "Srivastava et al. 2017, table 1, mean of 5 runs"
+
+
+def printed(lines: tuple[tuple[str, float, float], ...], source: str = TABLE) -> tuple[Published, ...]:
+    """Lines of VEEGAN's table: name, modes, share of high quality."""
+    return tuple(
+        Published(name, {"modes": (modes, None), "high_quality": (quality, None)}, source)
+        for name, modes, quality in lines
+    )
+
 
 PROTOCOL = Protocol(
     data="ring8-unit",
@@ -33,25 +44,16 @@ PROTOCOL = Protocol(
         "gan": Row("gan"),
         "unroll-5": Row("gan", {"remedies": "unroll=5"}),
         "veegan": Row("veegan"),
-        "packing-2": Row("gan", {"remedies": "packing=2", "batch": 1000}, "not in the paper"),
-        "minibatch-stddev": Row("gan", {"remedies": "minibatch-stddev"}, "not in the paper"),
-        "wgan-gp": Row("wgan-gp", {}, "not in the paper; 5 critic steps"),
-        "gan-r1-r2": Row("gan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
-        "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=1,r2=1", "beta1": 0.0}, "ours, not in the paper"),
+        **usual_rows(500),
     },
     default_rows=("gan", "veegan", "rpgan-r1-r2"),
-    published=tuple(
-        Published(
-            name,
-            {"modes": (modes, None), "high_quality": (quality, None)},
-            "Srivastava et al. 2017, table 1, mean of 5 runs",
-        )
-        for name, modes, quality in (
+    published=printed(
+        (
             ("GAN", 1, 0.993),
             ("ALI", 2.8, 0.0013),
             ("Unrolled GAN", 7.6, 0.356),
             ("VEEGAN", 8, 0.529),
-        )
+        ),
     ),
     differences=(
         "radius, deviation and number of rounds are not stated in the paper, and its program was not readable",
