@@ -81,23 +81,35 @@ class DigitsGenerator(nn.Module):
         z_dim: length of a latent row; 256 in the paper.
         channels: of the images.
         widths: channels of the maps of 4, 7, 14 and 28 pixels.
+        norm: a name from ``normalise.NORMS``; "batch" as published.
 
-    Initialised like DCGAN.
+    Initialised like DCGAN; without a norm, which would bring them to scale, with the gain that keeps the second moment.
+    Raises:
+        ValueError: an unknown norm.
 
     >>> sum(p.numel() for p in DigitsGenerator(256).parameters())  # 256·1024 + 9·(2048 + 512 + 128 + 24) + 3 + 2·120
     286795
     """
 
-    def __init__(self, z_dim: int, channels: int = 3, widths: Sequence[int] = (64, 32, 16, 8)) -> None:
+    def __init__(
+        self, z_dim: int, channels: int = 3, widths: Sequence[int] = (64, 32, 16, 8), norm: str = "batch"
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Project(z_dim, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+        make_norm = choose(norm, NORMS, "norm")
+        layers: list[nn.Module] = [Project(z_dim, widths[0]), make_norm(widths[0]), nn.ReLU()]
         for (side, inputs), (larger, outputs) in pairwise(zip(SIDES, widths, strict=True)):
             extra = larger - (2 * side - 1)  # 4 -> 7 is exact; 7 -> 14 and 14 -> 28 need a row more
-            up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=extra, bias=False)
-            layers += [up, nn.BatchNorm2d(outputs), nn.ReLU()]
+            up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=extra, bias=norm == "none")
+            layers += [up, make_norm(outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)  # (N, 8, 28, 28)
         self.to_image = nn.Conv2d(widths[-1], channels, 3, padding=1)
         normal_weights(self)
+        if norm == "none":
+            nn.init.kaiming_normal_(self.body[0].linear.weight)
+            for layer in self.body:
+                if isinstance(layer, nn.ConvTranspose2d):  # at stride 2 a quarter of the 9 weights meets a place
+                    nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / (layer.in_channels * 9 / 4)))
+            nn.init.xavier_normal_(self.to_image.weight)
         channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:

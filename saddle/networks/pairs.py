@@ -32,10 +32,10 @@ def _points(generator: Callable[[int, tuple[int, ...]], nn.Module], critic: Call
     )
 
 
-def _digits(shrink: int) -> Pair:
+def _digits(shrink: int, only: str | None = None) -> Pair:
     return Pair(
-        lambda z_dim, shape: DigitsGenerator(z_dim, shape[0]),
-        lambda shape, norm: DigitsCritic(shrink, shape[0], norm),
+        lambda z_dim, shape: DigitsGenerator(z_dim, shape[0], norm=only or "batch"),
+        lambda shape, norm: DigitsCritic(shrink, shape[0], only or norm),
         lambda size: size == 28,
         "images of 28 pixels; pass --size 28",
     )
@@ -50,6 +50,7 @@ PAIRS: Mapping[str, Pair] = {
     "metz-ring": _points(RingGenerator, RingCritic),
     "metz-half": _digits(2),
     "metz-quarter": _digits(4),
+    "metz-plain": _digits(1, only="none"),
     "small-resnet": Pair(
         lambda z_dim, shape: R3GANGenerator(z_dim, _widths(shape[1]), 1, shape[0]),
         lambda shape, norm: R3GANCritic(_widths(shape[1]), 1, shape[0]),
@@ -58,4 +59,5 @@ PAIRS: Mapping[str, Pair] = {
     ),
 }
 """To add one, write its file and its line here. ``small-resnet`` is R3GAN's, without normalisation: 8 channels at the
-highest resolution, doubling to 32 towards 4x4, a block a stage, for the ablation of R3GAN's table 1."""
+highest resolution, doubling to 32 towards 4x4, a block a stage. ``metz-plain`` is the stacked digits' generator and its
+whole mirror image, neither with a norm, for the ablation of R3GAN's table 1."""

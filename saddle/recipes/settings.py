@@ -22,7 +22,7 @@ class Adversarial:
     """Dimensions of the latent vector z ~ N(0, I)."""
     network: str = "auto"
     """Networks of both players: dcgan (images of 16 pixels or more), mlp, or auto: dcgan where it can be, else mlp;
-    published pairs: pacgan, metz-ring (points), metz-half, metz-quarter (stacked digits of 28 pixels), small-resnet."""
+    published pairs: pacgan, metz-ring (points), metz-half, metz-quarter, metz-plain (28 pixels), small-resnet."""
     width: int = 64
     """Channels of the convolutional networks at their highest resolution."""
     hidden: int = 128

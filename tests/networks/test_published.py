@@ -55,6 +55,17 @@ def test_without_a_norm_the_critic_judges_each_sample_alone() -> None:
     assert not torch.allclose(coupled(x)[:2], coupled(x[:2]), atol=1e-6)
 
 
+def test_the_plain_generator_keeps_the_second_moment() -> None:
+    G, scales = PAIRS["metz-plain"].generator(256, (3, 28, 28)), []
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in G.modules())
+    for layer in G.modules():
+        if isinstance(layer, torch.nn.ReLU):
+            layer.register_forward_pre_hook(lambda layer, args: scales.append(float(args[0].square().mean())))
+    G(torch.randn(400, 256, generator=torch.Generator().manual_seed(0)))
+    assert len(scales) == 4
+    assert all(1 < scale < 4 for scale in scales)  # He's gain: 2, but less where a border takes fewer weights
+
+
 def test_maxout_takes_the_largest_of_five() -> None:
     first = next(layer for layer in PacGANCritic((2,)).modules() if isinstance(layer, Maxout))
     x = torch.randn(3, 2)

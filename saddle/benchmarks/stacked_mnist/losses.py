@@ -1,7 +1,8 @@
 """R3GAN's ablation of losses on stacked digits: which pairs of loss and penalty converge, and which cover the modes.
 
-The paper calls its networks a small ResNet without normalisation and prints no size. Those here are R3GAN's own, with
-8 to 32 channels.
+The paper calls its networks a small ResNet without normalisation and prints no size. Those here have no normalisation
+either: the generator of the unrolled GAN's test and a critic of the same widths. With batch norm in the generator there
+is little to see: on seed 0 three of the four rows found more than 900 modes within 800 rounds.
 """
 
 from saddle.benchmarks.judges import stacked_digits
@@ -11,22 +12,22 @@ SOURCE = "Huang et al. 2024, arXiv:2501.05441, table 1"
 
 PROTOCOL = Protocol(
     data="stacked-mnist",
-    size=32,
-    rounds=20_000,
+    size=28,
+    rounds=2_500,
     published_rounds=None,
     seeds=3,
     published_seeds=None,
     samples=25_600,
     judge=stacked_digits(25_600),
     settings={
-        "network": "small-resnet",
-        "z_dim": 64,
-        "batch": 32,
-        "lr_generator": 2e-4,
-        "lr_critic": 2e-4,
+        "network": "metz-plain",
+        "z_dim": 256,
+        "batch": 64,
+        "lr_generator": 1e-3,
+        "lr_critic": 1e-3,
         "beta1": 0.0,
         "beta2": 0.99,
-        "ema_half_life": 0,
+        "ema_half_life": 20_000,
     },
     rows={
         "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=1,r2=1"}),
@@ -55,10 +56,11 @@ PROTOCOL = Protocol(
         "ours",
     ),
     card={
-        "data": "triples of digits in a frame of 32 pixels as red, green and blue, in [-1, 1] (`stacked-mnist`)",
-        "networks": "R3GAN's, without normalisation: a residual block at each of 4 resolutions, 8 to 32 channels; z of "
-        "64 normal numbers",
-        "optimiser": "ours: Adam 2e-4, beta1 0, beta2 0.99, batch 32, in turn",
+        "data": "triples of digits at 28 pixels as red, green and blue, in [-1, 1] (`stacked-mnist`)",
+        "networks": "ours, without normalisation: G of `stacked-mnist/metz-half`, He's initialisation in place of batch "
+        "norm; D: 3x3 convolutions of stride 2 to 8, 16, 32 channels with leaky ReLU 0.3, linear",
+        "optimiser": "ours: Adam 1e-3, beta1 0, beta2 0.99, batch 64, in turn; samples from an average of G with a "
+        "half-life of 20,000 images",
         "counting": "25,600 samples; a classifier reads each channel; a mode is found with one sample; KL of their "
         "histogram against equal shares",
     },
