@@ -2,7 +2,8 @@
 
 The paper calls its networks a small ResNet without normalisation and prints no size. Those here have no normalisation
 either: the generator of the unrolled GAN's test and a critic of the same widths. With batch norm in the generator there
-is little to see: on seed 0 three of the four rows found more than 900 modes within 800 rounds.
+is little to see: on seed 0 three of the four rows found more than 900 modes within 800 rounds. Nor is there with
+penalties of weight 1, which hold such a small critic back whatever the loss; 0.05 leaves it room.
 """
 
 from saddle.benchmarks.judges import stacked_digits
@@ -13,7 +14,7 @@ SOURCE = "Huang et al. 2024, arXiv:2501.05441, table 1"
 PROTOCOL = Protocol(
     data="stacked-mnist",
     size=28,
-    rounds=2_500,
+    rounds=1_500,
     published_rounds=None,
     seeds=3,
     published_seeds=None,
@@ -30,10 +31,10 @@ PROTOCOL = Protocol(
         "ema_half_life": 20_000,
     },
     rows={
-        "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=1,r2=1"}),
-        "gan-r1-r2": Row("gan", {"remedies": "r1=1,r2=1"}),
-        "rpgan-r1": Row("rpgan", {"remedies": "r1=1"}),
-        "gan-r1": Row("gan", {"remedies": "r1=1"}),
+        "rpgan-r1-r2": Row("rpgan", {"remedies": "r1=0.05,r2=0.05"}),
+        "gan-r1-r2": Row("gan", {"remedies": "r1=0.05,r2=0.05"}),
+        "rpgan-r1": Row("rpgan", {"remedies": "r1=0.05"}),
+        "gan-r1": Row("gan", {"remedies": "r1=0.05"}),
         "rpgan": Row("rpgan", {}, "not in the paper"),
         "gan": Row("gan", {}, "not in the paper"),
         "wgan-gp": Row("wgan-gp", {}, "not in the paper; 5 critic steps"),
@@ -57,10 +58,10 @@ PROTOCOL = Protocol(
     ),
     card={
         "data": "triples of digits at 28 pixels as red, green and blue, in [-1, 1] (`stacked-mnist`)",
-        "networks": "ours, without normalisation: G of `stacked-mnist/metz-half`, He's initialisation in place of batch "
-        "norm; D: 3x3 convolutions of stride 2 to 8, 16, 32 channels with leaky ReLU 0.3, linear",
+        "networks": "ours, without normalisation: G of `stacked-mnist/metz-half` with He's initialisation in place of "
+        "batch norm; D: 3x3 convolutions of stride 2 to 8, 16, 32 channels with leaky ReLU 0.3, linear",
         "optimiser": "ours: Adam 1e-3, beta1 0, beta2 0.99, batch 64, in turn; samples from an average of G with a "
-        "half-life of 20,000 images",
+        "half-life of 20,000 images; penalties of weight 0.05",
         "counting": "25,600 samples; a classifier reads each channel; a mode is found with one sample; KL of their "
         "histogram against equal shares",
     },
