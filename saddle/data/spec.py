@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-__all__ = ["Batch", "Spec"]
+from saddle.config import require
+
+__all__ = ["Batch", "Spec", "checked"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,27 @@ class Batch:
     """Labels (N,) int64 in [0, classes), where the data have them."""
     fake: Tensor | None = None
     """Generated samples shared by the moves of a round, for recipes that use one fake batch twice."""
+
+
+def checked(y: Tensor, classes: int) -> Tensor:
+    """Labels, once they are known to be in range.
+
+    Of many seeds played at once (`saddle.game.play_seeds`) all are looked at; which are wrong is then not told.
+
+    Args:
+        y: labels, (N,) int64.
+        classes: K.
+    Returns:
+        y itself.
+    Raises:
+        ValueError: one outside [0, K).
+
+    >>> checked(torch.tensor([0, 7, 9]), classes=3)
+    Traceback (most recent call last):
+    ValueError: labels=[7, 9]: expected 0 to 2 only
+    """
+    if not y.is_meta and not torch.compiler.is_compiling():  # labels without values cannot be wrong
+        outside = (y < 0) | (y >= classes)
+        if bool(outside.any()):  # asked first, because of many seeds no others than yes or no can be read
+            require(False, "labels", y[outside].unique().tolist(), f"0 to {classes - 1} only")
+    return y

@@ -232,6 +232,17 @@ def _gradient(func: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
     return tuple(None if g is None else PerSeed(g) for g in found)
 
 
+def _agreed(func: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """What a loss decides by, a check of its arguments for example: it can go one way only, the same for every seed."""
+    answers = [bool(answer) for answer in args[0].stack]
+    if len(set(answers)) > 1:
+        raise ValueError(
+            f"loss=a condition that is {answers} for seeds 0 to {len(answers) - 1}: expected one answer, so that all "
+            "can be played at once: play these games one after another"
+        )
+    return answers[0]
+
+
 def _in_autograd(func: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """What autograd knows of a tensor, and asking it to record: the stack's own affair."""
     found = func(*map(_plain, args), **kwargs)
@@ -297,6 +308,7 @@ _RULES: dict[Call, Callable[[Call, Sequence[Any], Mapping[str, Any]], Any]] = {
     Tensor.mean: _reduced,
     Tensor.sum: _reduced,
     torch.autograd.grad: _gradient,
+    Tensor.__bool__: _agreed,
     Tensor.requires_grad_: _in_autograd,
     _getter("requires_grad"): _in_autograd,
     _getter("is_leaf"): _in_autograd,

@@ -43,7 +43,8 @@ def play_seeds(games: Sequence[Game], draws: Sequence[Draw], rounds: int | None 
     Raises:
         NonFinite: a loss or gradient of one of the games is not finite; all stop before the step.
         ValueError: the games differ in more than their numbers, or a loss does what cannot be done for all seeds at
-            once: it reads values, or draws random numbers without ``generator=rng`` (dropout, instance noise).
+            once: it reads values (all but conditions that every seed answers alike, such as whether labels are in
+            range), or draws random numbers without ``generator=rng`` (dropout, instance noise).
 
     >>> from saddle.theory import bilinear, values
     >>> games = [bilinear(lr=0.5, x0=1.0), bilinear(lr=0.5, x0=2.0)]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from saddle.config import require
+from saddle.data.spec import checked
 from saddle.networks.attention import SelfAttention
-from saddle.networks.condition import checked
 from saddle.networks.dcgan import Project
 from saddle.networks.layers import channels_last, orthogonal_weights
 from saddle.networks.normalise import batch_norm, linear_batch_norm

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saddle.config import require
+from saddle.data.spec import checked
 from saddle.networks.attention import SelfAttention
-from saddle.networks.condition import checked
 from saddle.networks.dcgan import Project
 from saddle.networks.fused import DownConv, UpConv
 from saddle.networks.layers import Reshape, channels_last

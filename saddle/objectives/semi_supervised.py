@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saddle.config import require
+from saddle.data.spec import checked
 from saddle.objectives.adversarial import minimax_critic
 
 __all__ = ["generator_identity", "real_logit", "semi_supervised_critic", "supervised"]
@@ -51,9 +52,7 @@ def supervised(logits: Tensor, y: Tensor) -> Tensor:
     tensor(2.3026)
     """
     require(logits.dim() == 2 and y.shape == logits.shape[:1], "y.shape", tuple(y.shape), "a label for each row")
-    outside = y[(y < 0) | (y >= logits.shape[1])].unique().tolist()
-    require(not outside, "labels", outside, f"0 to {logits.shape[1] - 1} only")
-    return F.cross_entropy(logits, y)
+    return F.cross_entropy(logits, checked(y, logits.shape[1]))
 
 
 def semi_supervised_critic(labelled: Tensor, y: Tensor, unlabelled: Tensor, fake: Tensor) -> dict[str, Tensor]:

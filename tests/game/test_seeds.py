@@ -75,6 +75,13 @@ def test_each_seed_is_its_own_run_over_a_hundred_rounds(recipe):
         ("hinge-gan", {}),
         ("fgan", {}),
         ("ebgan", {}),
+        ("mgan", {}),  # a classifier besides, and a generator for each sample
+        ("infogan", {"optimizer": "sgd"}),  # Adam moves a bias before batch norm by nothing but rounding
+        ("acgan", {}),
+        ("sgan", {"labelled": 16}),  # keeps the first samples of each label
+        ("sgan", {"labelled": 16, "loss": "non-saturating"}),
+        ("cgan", {}),
+        ("sngan", {"conditional": True}),
     ],
 )
 def test_other_games_agree_as_well(recipe, settings):
@@ -202,6 +209,28 @@ def test_a_game_that_overflows_is_named():
         built[1][0]["D"].parameters[0].fill_(float("nan"))
     with pytest.raises(NonFinite, match=r"games 1 of 3: round 1: player D's loss term 'real'"):
         at_once(built, 1)
+
+
+@pytest.mark.parametrize("wrong", [[0], [0, 1]])
+def test_a_label_out_of_range_is_refused_at_once_too(wrong):
+    """Of one game or of all; one after another the labels are named."""
+    built = [build("acgan", seed, **SMALL) for seed in range(2)]
+    built = [
+        (game, (lambda o=draw: replace(b := o(), y=b.y + 8)) if s in wrong else draw)
+        for s, (game, draw) in enumerate(built)
+    ]
+    with pytest.raises(ValueError, match="play these games one after another"):
+        at_once(built, 1)
+    with pytest.raises(ValueError, match=r"labels=\[8, .*: expected 0 to 7 only"):
+        list(play(*build("acgan", 0, **SMALL)[:1], built[0][1], 1))
+
+
+def test_what_a_loss_decides_by_must_be_the_same_for_all_seeds():
+    agreed, split = PerSeed(torch.tensor([True, True])), PerSeed(torch.tensor([[1.0], [0.0]]))
+    assert bool(agreed)
+    assert not (split > 1).any()
+    with pytest.raises(ValueError, match=r"condition that is \[True, False\] for seeds 0 to 1"):
+        bool(split)
 
 
 def test_games_that_differ_are_refused():

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saddle.config import choose, require
-from saddle.data.spec import Batch, Spec
+from saddle.data.spec import Batch, Spec, checked
 from saddle.game import Game, Terms
 from saddle.game.sample import at_rest
 from saddle.networks import ClassCritic, DCGANCritic, MLPCritic, overheard
@@ -92,15 +92,15 @@ class Labelled(nn.Module):
         """Keep what is still wanted of a batch; gives the batch back."""
         require(batch.y is not None, "labels", None, "a label for each of the data's samples")
         assert batch.y is not None
-        mine = F.one_hot(batch.y, len(self.quota))  # (N, K)
+        mine = F.one_hot(checked(batch.y, len(self.quota)), len(self.quota))  # (N, K)
         place = (self.of + mine.cumsum(0) - mine).gather(1, batch.y[:, None]).squeeze(1)  # how many were there before
         kept = place < torch.tensor(self.quota, device=batch.y.device)[batch.y]  # (N,)
         row = torch.where(kept, self.count + kept.cumsum(0) - 1, self.n)
         self.x[row], self.y[row] = batch.x, batch.y
         self.x[self.n].zero_()
         self.y[self.n].zero_()
-        self.of += (mine * kept[:, None]).sum(0)
-        self.count += kept.sum()
+        self.of.add_((mine * kept[:, None]).sum(0))
+        self.count.add_(kept.sum())
         return batch
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
