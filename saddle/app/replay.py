@@ -10,6 +10,7 @@ from saddle.app.probe import Probe
 from saddle.app.train import Plan
 from saddle.config import require
 from saddle.data import Dataset, Images, Points
+from saddle.data.divide import divide
 from saddle.data.stacked import Stacked
 from saddle.evaluation.health.critic import Scores
 from saddle.evaluation.side import Side
@@ -57,7 +58,7 @@ def replay(plan: Plan, rounds: int, seconds: float) -> Replay:
 
 
 def without_a_fifth(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Four fifths of a finite data set, and the fifth that is kept, at random by the seed.
+    """Four fifths of a finite data set, and the fifth that is kept, at random by the seed; variants are not parted.
 
     Raises:
         ValueError: fewer than 40 samples, or a density, which has no parts.
@@ -70,9 +71,9 @@ def without_a_fifth(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
         assert isinstance(one, Images) and isinstance(other, Images)
         return Stacked(data.name, one), Stacked(data.name, other)
     require(len(data) >= LEAST, "replay", f"{len(data)} samples", f"{LEAST} or more to keep a fifth of")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    kept = len(data) // 5
-    return _part(data, order[kept:]), _part(data, order[:kept])
+    groups = data.groups if isinstance(data, Images) else None
+    kept, rest = divide(len(data), len(data) // 5, torch.Generator().manual_seed(seed), groups, data.name)
+    return _part(data, rest), _part(data, kept)
 
 
 def _part(data: Dataset, index: Tensor) -> Dataset:
@@ -80,4 +81,5 @@ def _part(data: Dataset, index: Tensor) -> Dataset:
     labels = None if data.labels is None else data.labels[index]
     if isinstance(data, Points):
         return Points(data.name, data.x[index], labels, data.spec.classes)
-    return Images(data.name, data.images[index], labels, data.spec.class_names, data.spec.classes)
+    groups = None if data.groups is None else data.groups[index]
+    return Images(data.name, data.images[index], labels, data.spec.class_names, data.spec.classes, groups=groups)

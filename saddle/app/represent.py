@@ -23,7 +23,7 @@ __all__ = ["main"]
 def main(argv: list[str]) -> int:
     """Measure, and print a table for each way that a representation can be of use."""
     args = _parser().parse_args(argv)
-    require(1 <= args.train <= 20_000, "train", args.train, "1 to 20,000 samples to learn from")
+    require(2 <= args.train <= 20_000, "train", args.train, "2 to 20,000 samples to learn from")
     require(1 <= args.test <= 100_000, "test", args.test, "1 to 100,000 samples to test on")
     require(1 <= args.splits <= 100, "splits", args.splits, "1 to 100 splits")
     from saddle.app.latents import model_of
@@ -31,12 +31,12 @@ def main(argv: list[str]) -> int:
 
     run, model = model_of(args.run, args.seed)
     looked = _looked_at(args, run, model)
-    document: dict[str, Any] = {"run": args.run, "train": args.train, "test": looked.test, "splits": args.splits}
+    document: dict[str, Any] = {"run": args.run, "train": looked.train, "test": looked.test, "splits": args.splits}
     document |= {"held_out": args.held_out, "probe": _probes(args, run, model, looked)}
     if not model.labels_of_data:
         accuracy = clustering_accuracy(categories(model.game, looked.x), looked.y)
         document["clusters"] = {"accuracy": accuracy, "categories": model.classes, "samples": len(looked.x)}
-    few = _few_labels(model, looked)
+    few = _few_labels(model, looked, args.seed)
     document |= {"few_labels": few} if few else {}
     document |= {"seed": args.seed, "round": model.game.round}
     if args.json:
@@ -56,6 +56,13 @@ class _Looked:
     """(n,)."""
     parts: "list[tuple[Tensor, Tensor]]"
     """Splits: places to learn from, and to test on."""
+    groups: "Tensor | None"
+    """Of the run's data, where variants of one sample are known, which no split parts."""
+
+    @property
+    def train(self) -> int:
+        """Samples learnt from in the first split; in the others as many, give or take a group."""
+        return len(self.parts[0][0])
 
     @property
     def test(self) -> int:
@@ -75,6 +82,8 @@ class _Row:
     """Mean test accuracy over splits."""
     stderr: float | None
     """Its standard error over splits."""
+    C: tuple[float, ...]
+    """The classifier's regularisation in each split, chosen on a fifth of what it learns from."""
 
 
 def _looked_at(args: "argparse.Namespace", run: "Run", model: "Model") -> _Looked:
@@ -83,24 +92,26 @@ def _looked_at(args: "argparse.Namespace", run: "Run", model: "Model") -> _Looke
     from saddle.app.doctor import held_out_side
     from saddle.app.runs import load_data
     from saddle.evaluation.representation import splits
+    from saddle.evaluation.side import Side
 
     data = load_data(run)
     have = len(data) or args.train + args.test
     wanted = args.train + (0 if args.held_out else args.test)
     require(wanted <= have, "train", args.train, f"at most {have:,} samples to learn from and to test on")
-    drawn = data.sample(wanted, torch.Generator().manual_seed(args.seed))
-    require(drawn.y is not None, "labels", None, "data with labels (a folder needs a sub-folder a label)")
-    assert drawn.y is not None
+    drawn = Side.of_data(data, wanted, args.seed)
+    require(drawn.labels is not None, "labels", None, "data with labels (a folder needs a sub-folder a label)")
+    assert drawn.labels is not None
     if args.held_out is None:
-        return _Looked(drawn.x, drawn.y, splits(wanted, args.train, args.splits, args.seed))
+        parts = splits(wanted, args.train, args.splits, args.seed, drawn.groups)
+        return _Looked(drawn.floats, drawn.labels, parts, drawn.groups)
     side = held_out_side(run, args.held_out)
     require(side.labels is not None, "held-out", args.held_out, "samples with labels")
     assert side.labels is not None
     kept = side.take(torch.arange(min(len(side), args.test)))
     assert kept.labels is not None
     places = torch.arange(wanted, wanted + len(kept))
-    x, y = torch.cat([drawn.x, kept.floats]), torch.cat([drawn.y, kept.labels])
-    return _Looked(x, y, [(torch.arange(wanted), places)])
+    x, y = torch.cat([drawn.floats, kept.floats]), torch.cat([drawn.labels, kept.labels])
+    return _Looked(x, y, [(torch.arange(wanted), places)], drawn.groups)
 
 
 def _probes(args: "argparse.Namespace", run: "Run", model: "Model", looked: _Looked) -> list[dict[str, Any]]:
@@ -127,8 +138,8 @@ def _probes(args: "argparse.Namespace", run: "Run", model: "Model", looked: _Loo
     with naming() as progress:
         for i, (name, look) in enumerate(kinds.items()):
             progress(name, i, len(kinds))
-            found = probe(look(looked.x), looked.y, looked.parts)
-            rows.append(asdict(_Row(name, found.dimensions, found.mean, found.stderr)))
+            found = probe(look(looked.x), looked.y, looked.parts, args.seed, looked.groups)
+            rows.append(asdict(_Row(name, found.dimensions, found.mean, found.stderr, found.C)))
     return rows
 
 
@@ -139,11 +150,11 @@ def _coded(model: "Model", encode: "Callable[[Tensor], Tensor]", x: "Tensor") ->
         return torch.cat([encode(part) for part in x.split(250)])
 
 
-def _few_labels(model: "Model", looked: _Looked) -> dict[str, Any] | None:
+def _few_labels(model: "Model", looked: _Looked, seed: int) -> dict[str, Any] | None:
     """Test errors of a semi-supervised run, and of a linear classifier of pixels that has the same few labels."""
     import torch
 
-    from saddle.evaluation.representation import answers, linear_svm, scaled
+    from saddle.evaluation.representation import answers, fitted, scaled
     from saddle.recipes.conditional.sgan import Labelled, error_rate
 
     held = model.game.controls.get("labelled")
@@ -154,13 +165,15 @@ def _few_labels(model: "Model", looked: _Looked) -> dict[str, Any] | None:
     place = looked.parts[0][1] if len(looked.parts) == 1 else torch.arange(len(looked.x))
     seen = torch.cdist(looked.x[place].flatten(1), x.flatten(1)).amin(1) < 1e-3 if count else torch.zeros(len(place))
     test = place[seen == 0]  # what was learnt with its label is no test
-    rows = scaled(torch.cat([x.flatten(1), looked.x[test].flatten(1)]))
-    said = answers(linear_svm(rows[:count], y), rows[count:]).argmax(1)
+    rows = scaled(torch.cat([x.flatten(1), looked.x[test].flatten(1)]), x.flatten(1))
+    wb, C = fitted(rows[:count], y, torch.Generator().manual_seed(seed))
+    said = answers(wb, rows[count:]).argmax(1)
     return {
         "labels": count,
         "test": len(test),
         "error": error_rate(model.game, looked.x[test], looked.y[test]),
         "linear_error": float((said != looked.y[test]).double().mean()),
+        "linear_C": C,
     }
 
 
@@ -174,13 +187,16 @@ def _show(document: dict[str, Any]) -> None:
     where = f"of {held}" if held else "others that the run was also trained on"
     console.print(
         f"A linear classifier learns from {document['train']:,} samples with labels and is tested on "
-        f"{document['test']:,} {where}; mean over {document['splits'] if not held else 1} splits.\n",
+        f"{document['test']:,} {where}; mean over {document['splits'] if not held else 1} splits. Its regularisation "
+        "C is chosen on a fifth of the samples it learns from; it then learns from all of them.\n",
         highlight=False,
     )
-    table = Table("features", "numbers", "test accuracy", box=None, header_style="bold")
+    table = Table("features", "numbers", "C", "test accuracy", box=None, header_style="bold")
     for row in document["probe"]:
         spread = "" if row["stderr"] is None else f" ± {row['stderr']:.1%}"
-        table.add_row(row["features"], f"{row['dimensions']:,}", f"{row['accuracy']:.1%}{spread}")
+        ends = dict.fromkeys((min(row["C"]), max(row["C"])))
+        strength = " to ".join(f"{C:g}" for C in ends)
+        table.add_row(row["features"], f"{row['dimensions']:,}", strength, f"{row['accuracy']:.1%}{spread}")
     console.print(table)
     if clusters := document.get("clusters"):
         told = f"{clusters['categories']} categories as clusters of {clusters['samples']:,} samples"
@@ -197,7 +213,8 @@ def _parser() -> "argparse.ArgumentParser":
         prog="saddle represent", description="What a trained critic or encoder knows of the labels, in a table."
     )
     parser.add_argument("run", help="the run's folder, such as runs/0001")
-    parser.add_argument("--train", type=int, default=2000, help="labelled samples to learn from (default: 2000)")
+    learn = "labelled samples to learn from; a fifth of them first chooses the classifier's C (default: 2000)"
+    parser.add_argument("--train", type=int, default=2000, help=learn)
     parser.add_argument("--test", type=int, default=1000, help="samples to test on (default: 1000)")
     parser.add_argument("--splits", type=int, default=3, help="random splits of them (default: 3)")
     parser.add_argument("--held-out", metavar="PATH", help="test on these, which the run was not trained on")

@@ -91,6 +91,8 @@ class Images(Dataset):
         classes: number of labels, where they have no names.
         skipped: files that were left out when it was read.
         texts: what each image shows, in words, where that is known.
+        groups: int64 (N,) from 0: images with the same number are variants of one, and belong in one part wherever the
+            set is divided. None: each stands for itself.
     """
 
     def __init__(
@@ -102,16 +104,19 @@ class Images(Dataset):
         classes: int = 0,
         skipped: tuple[Skipped, ...] = (),
         texts: tuple[str, ...] = (),
+        groups: Tensor | None = None,
     ) -> None:
         assert images.dtype == torch.uint8
         assert images.ndim == 4
         assert images.shape[2] == images.shape[3]
         assert len(texts) in (0, len(images))
+        assert groups is None or groups.shape == (len(images),)
         self.name = name
         self.images = images.contiguous(memory_format=torch.channels_last)  # (N, C, S, S)
         self.labels = labels  # (N,)
         self.skipped = skipped
         self.texts = texts
+        self.groups = groups  # (N,)
         self.spec = Spec(images.shape[1], images.shape[2], classes or len(class_names), class_names)
 
     def __len__(self) -> int:

@@ -65,7 +65,10 @@ def _part(name: str, apart: bool, size: int | None, channels: int | None, progre
     x = pixels[chosen]  # (N, S, S, 3)
     images = torch.from_numpy(to_grey(x) if channels == 1 else x).permute(0, 3, 1, 2)
     labels = torch.tensor([GROUPS.index(group(code)) for code in codes])
-    return Images(name, images, labels, GROUPS, texts=tuple(map(title, codes)))
+    bases = [base(code) for code in codes]
+    number = {one: i for i, one in enumerate(dict.fromkeys(bases))}
+    variants = torch.tensor([number[one] for one in bases])
+    return Images(name, images, labels, GROUPS, texts=tuple(map(title, codes)), groups=variants)
 
 
 def _files() -> list[Path]:

@@ -1,6 +1,7 @@
 """What a trained critic or encoder knows of the data: linear probes of its features, and clusters against labels.
 
-DCGAN's protocol: the outputs of all hidden layers, maps max-pooled to 4x4, side by side, under a linear classifier.
+DCGAN's protocol: the outputs of all hidden layers, maps max-pooled to 4x4, side by side, under a linear classifier,
+whose regularisation is chosen on samples that it could have learnt from, never on those that it is tested on.
 """
 
 import math
@@ -13,16 +14,19 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, one_hot
 
 from saddle.config import require
+from saddle.data.divide import divide
 from saddle.game import Game
 from saddle.game.sample import at_rest
 from saddle.networks import Headed, with_head
 
 __all__ = [
+    "STRENGTHS",
     "Probed",
     "answers",
     "categories",
     "clustering_accuracy",
     "critic_rows",
+    "fitted",
     "hidden",
     "linear_svm",
     "probe",
@@ -34,6 +38,10 @@ ACTIVATIONS = (nn.LeakyReLU, nn.ReLU, nn.Tanh, nn.ELU, nn.SiLU, nn.GELU, nn.Sigm
 """Layers whose outputs are a network's hidden features."""
 SIDE = 4
 """Maps larger than this a side are pooled to it."""
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""C, of which a classifier takes the best, and of several the one that regularises most."""
+APART = 5
+"""One in so many of the samples to learn from is kept to choose C by."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Probed:
     """Shares of test samples named right, in [0, 1]."""
     dimensions: int
     """Numbers in a row of features."""
+    C: tuple[float, ...] = ()
+    """What was chosen of `STRENGTHS` in each split."""
 
     @property
     def mean(self) -> float:
@@ -100,8 +110,10 @@ def _pooled(out: Tensor) -> Tensor:
     return (out if small else adaptive_max_pool2d(out, SIDE)).flatten(1).float().cpu()
 
 
-def splits(n: int, train: int, count: int, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+def splits(n: int, train: int, count: int, seed: int = 0, groups: Tensor | None = None) -> list[tuple[Tensor, Tensor]]:
     """Random splits of n samples into ``train`` to learn from and the rest to test on: places (train,), (n - train,).
+
+    Where samples have ``groups`` (n,), none is parted, and ``train`` is only as near as they allow.
 
     Raises:
         ValueError: nothing is left to test on, or no split.
@@ -109,37 +121,77 @@ def splits(n: int, train: int, count: int, seed: int = 0) -> list[tuple[Tensor, 
     require(1 <= train < n, "train", train, f"1 to {n - 1} of {n} samples, so that some are left to test on")
     require(count >= 1, "splits", count, "1 or more splits")
     rng = torch.Generator().manual_seed(seed)
-    orders = [torch.randperm(n, generator=rng) for _ in range(count)]
-    return [(order[:train], order[train:]) for order in orders]
+    return [divide(n, train, rng, groups) for _ in range(count)]
 
 
 def probe(
-    rows: Tensor, y: Tensor, parts: Sequence[tuple[Tensor, Tensor]], progress: Callable[[], object] = lambda: None
+    rows: Tensor,
+    y: Tensor,
+    parts: Sequence[tuple[Tensor, Tensor]],
+    seed: int = 0,
+    groups: Tensor | None = None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Probed:
     """Accuracy of a linear classifier that learns from the first part of each split and is tested on the second.
+
+    All that is chosen, C and the features' scale, is chosen on the first part.
 
     Args:
         rows: features (n, d).
         y: labels (n,).
         parts: from `splits`.
+        seed: of the samples that C is chosen on.
+        groups: of the samples to learn from at least, see `splits`.
         progress: called after each split.
     """
-    x, accuracies = scaled(rows), []
+    accuracies, chosen, rng = [], [], torch.Generator().manual_seed(seed)
     for train, test in parts:
-        said = answers(linear_svm(x[train], y[train]), x[test]).argmax(1)
-        accuracies.append(float((said == y[test]).double().mean()))
+        x = scaled(rows, rows[train])
+        wb, C = fitted(x[train], y[train], rng, None if groups is None else groups[train])
+        accuracies.append(_accuracy(wb, x[test], y[test]))
+        chosen.append(C)
         progress()
-    return Probed(tuple(accuracies), rows.shape[1])
+    return Probed(tuple(accuracies), rows.shape[1], tuple(chosen))
 
 
-def scaled(rows: Tensor) -> Tensor:
-    """Rows (n, d) centred, with a mean squared length of 1, so that one C suits features of every kind: float32.
+def scaled(rows: Tensor, like: Tensor | None = None) -> Tensor:
+    """Rows (n, d) centred, with a mean squared length of 1, so that the same C suit features of every kind: float32.
+
+    Args:
+        rows: what is scaled.
+        like: rows (m, d) whose mean and length are taken; by default their own.
 
     >>> scaled(torch.tensor([[1.0], [5.0]])).flatten()
     tensor([-1., 1.])
     """
-    x = rows - rows.double().mean(0).to(rows)
-    return x / x.square().sum(1).double().mean().sqrt().clamp_min(1e-30).to(x)
+    seen = rows if like is None else like
+    mean = seen.double().mean(0).to(rows)
+    length = (seen - mean).square().sum(1).double().mean().sqrt().clamp_min(1e-30)
+    return (rows - mean) / length.to(rows)
+
+
+def fitted(x: Tensor, y: Tensor, rng: torch.Generator, groups: Tensor | None = None) -> tuple[Tensor, float]:
+    """A `linear_svm` with the C of `STRENGTHS` that names most right of a fifth of its samples, which is kept for that.
+
+    With that C it learns from all of them.
+
+    Args:
+        x: (n, d), of mean squared length near 1; n at least 2.
+        y: (n,) in [0, K).
+        rng: draws the fifth.
+        groups: (n,), the same for samples that may not be parted.
+    Returns:
+        (d + 1, K) as of `linear_svm`, and C.
+    Raises:
+        ValueError: fewer than two samples, or groups.
+    """
+    fit, kept = divide(len(x), len(x) - max(1, len(x) // APART), rng, groups, "train")
+    C = max(STRENGTHS, key=lambda C: _accuracy(linear_svm(x[fit], y[fit], C), x[kept], y[kept]))
+    return linear_svm(x, y, C), C
+
+
+def _accuracy(wb: Tensor, x: Tensor, y: Tensor) -> float:
+    return float((answers(wb, x).argmax(1) == y).double().mean())
 
 
 def linear_svm(x: Tensor, y: Tensor, C: float = 1.0, iterations: int = 100) -> Tensor:

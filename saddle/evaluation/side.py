@@ -126,6 +126,8 @@ class Side:
     """What generated the samples, where it is at hand."""
     data: Dataset | None = None
     """The data set they were drawn from, where it is at hand: a toy density knows its modes."""
+    groups: Tensor | None = None
+    """int64 (N,), the same for samples that are variants of one, where that is known: see `saddle.data.Images`."""
 
     def __post_init__(self) -> None:
         require((self.images is None) != (self.rows is None), "side", self.name, "images or features, one of the two")
@@ -181,7 +183,8 @@ class Side:
             index = _some(len(data), n, seed, data.name)
             labels = None if data.labels is None else data.labels[index]
             images = data.images[index].contiguous()
-            return cls(data.name, images, None, labels, spec.classes, spec.class_names, data=data)
+            groups = None if data.groups is None else data.groups[index]
+            return cls(data.name, images, None, labels, spec.classes, spec.class_names, data=data, groups=groups)
         require(n is not None or len(data) > 0, "n", n, f"a number of samples, because {data.name} has no end")
         require(not len(data) or n is None or n <= len(data), "n", n, f"at most {len(data)}, all of {data.name}")
         batch = data.sample(n or len(data), torch.Generator().manual_seed(seed))
@@ -229,10 +232,15 @@ class Side:
         return digest.hexdigest()
 
     def take(self, index: Tensor) -> "Side":
-        """Some of the samples, by index (n,), with their labels."""
+        """Some of the samples, by index (n,), with their labels and groups."""
         part = {
             name: None if held is None else held[index]
-            for name, held in (("images", self.images), ("rows", self.rows), ("labels", self.labels))
+            for name, held in (
+                ("images", self.images),
+                ("rows", self.rows),
+                ("labels", self.labels),
+                ("groups", self.groups),
+            )
         }
         return replace(self, **part)  # type: ignore[arg-type]
 

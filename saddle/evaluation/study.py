@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from saddle.config import require
+from saddle.data.divide import divide
 from saddle.evaluation.features import Extractor, Features, extract
 from saddle.evaluation.side import Model, Side
 
@@ -101,7 +101,8 @@ class Study:
     def halves(self) -> tuple[Side, Side]:
         """Real samples to fit on, and real samples kept from it, for measures that need both.
 
-        The second is ``held_out`` where the user gave one; otherwise the real side is cut in two by the seed.
+        The second is ``held_out`` where the user gave one; otherwise the real side is cut in two by the seed, variants
+        of one sample (`Side.groups`) on one side.
         """
         if self.held_out is not None:
             return self.real, self.held_out
@@ -119,10 +120,8 @@ class Study:
     @cached_property
     def _cut(self) -> tuple[Tensor, Tensor]:
         count = len(self.real)
-        require(count >= 2, self.real.name, count, "2 or more samples, to keep some apart")
-        order = torch.randperm(count, generator=self.rng("halves"))
-        middle = (count + 1) // 2
-        return order[:middle].sort().values, order[middle:].sort().values
+        parts = divide(count, (count + 1) // 2, self.rng("halves"), self.real.groups, self.real.name)
+        return parts[0].sort().values, parts[1].sort().values
 
     @property
     def model(self) -> Model:
