@@ -1,13 +1,15 @@
 """Choosing by name, checking settings with errors that teach, and reading what a file says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["choose", "facts", "require"]
+__all__ = ["choose", "facts", "require", "typed"]
 
 T = TypeVar("T")
 
@@ -52,6 +54,46 @@ def require(holds: bool, field: str, value: object, expected: str) -> None:
     """
     if not holds:
         raise ValueError(f"{field}={value}: expected {expected}")
+
+
+def typed(settings: Any) -> None:
+    """Check each setting against the type that it is declared with, and make numbers of that type.
+
+    A whole number will do where a fraction is declared, and NumPy's numbers where Python's are.
+
+    Args:
+        settings: a dataclass, frozen or not, whose fields are changed in place.
+    Raises:
+        ValueError: text for a number, a fraction for a whole number, and the like; names the field.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Config:
+    ...     beta1: float = 0.5
+    ...     def __post_init__(self) -> None:
+    ...         typed(self)
+    >>> Config(beta1=0)
+    Config(beta1=0.0)
+    >>> Config(beta1="0")
+    Traceback (most recent call last):
+    ValueError: beta1='0': expected a number
+    """
+    kinds = get_type_hints(type(settings))
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        kind, words, make = _KINDS[kinds[field.name]]
+        fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)  # Python counts True as 1
+        require(fits, field.name, repr(value), words)
+        object.__setattr__(settings, field.name, make(value))
+
+
+_KINDS: Mapping[type, tuple[type, str, Callable[[Any], Any]]] = {
+    bool: (bool, "True or False", bool),
+    int: (Integral, "a whole number", int),
+    float: (Real, "a number", float),
+    str: (str, "text", str),
+}
+"""What a setting may be declared as: what then is taken for it, in words too, and how it is made of that."""
 
 
 def facts(path: "Path") -> dict[str, str]:

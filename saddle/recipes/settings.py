@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from saddle.config import require
+from saddle.config import require, typed
 from saddle.game import choose_dynamics
 from saddle.recipes import remedies
 
@@ -63,6 +63,7 @@ class Adversarial:
     """What the critic's outputs are: logit (above 0 for real samples), value, pair (only differences count), energy."""
 
     def __post_init__(self) -> None:
+        typed(self)
         for name in ("batch", "z_dim", "width", "hidden"):
             require(1 <= getattr(self, name) <= MOST, name, getattr(self, name), f"1 to {MOST}")
         require(1 <= self.n_critic <= 1000, "n_critic", self.n_critic, "1 to 1000 critic steps")
@@ -109,6 +110,7 @@ class Autoencoding:
     """Adam's and RMSProp's decay of the mean squared gradient."""
 
     def __post_init__(self) -> None:
+        typed(self)
         for name in ("batch", "z_dim", "hidden", "width"):
             require(1 <= getattr(self, name) <= MOST, name, getattr(self, name), f"1 to {MOST}")
         require(self.lr > 0, "lr", self.lr, "a step size above 0")
