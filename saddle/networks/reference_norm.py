@@ -31,6 +31,9 @@ class ReferenceNorm(nn.Module):
     Source: the reference batch normalisation that virtual batch norm improves on, Salimans et al. 2016, section 3.5.
     """
 
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
     def __init__(self, channels: int, reference: int, eps: float = 1e-5) -> None:
         super().__init__()
         require(reference >= 1, "reference", reference, "1 or more rows in the reference batch")
@@ -55,6 +58,9 @@ class VirtualNorm(nn.Module):
         eps: keeps the root away from 0.
     Source: Salimans et al. 2016, section 3.5, arXiv:1606.03498, with the weights of its published code.
     """
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
 
     def __init__(self, channels: int, reference: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -103,11 +109,13 @@ def referenced(
     """The network with a reference batch in place of batch norm's own statistics.
 
     Args:
-        net: a network with batch norms, which are replaced in place and hand on their gain, bias and eps.
+        net: a network with batch norms, which are replaced in place and hand on gain, bias and eps.
         reference: one tensor (R, ...) for each input of the network, drawn once and kept.
         norm: (channels, R, eps) -> layer: ``VirtualNorm`` or ``ReferenceNorm``.
+
+    One without gain and bias of its own, as within a `ConditionalBatchNorm`, becomes a norm without.
     Raises:
-        ValueError: the network has no batch norm with gain and bias.
+        ValueError: the network has no batch norm.
 
     >>> net = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
     >>> D = referenced(net, torch.randn(8, 2))
@@ -115,7 +123,7 @@ def referenced(
     >>> torch.allclose(D(x)[:1], D(x[:1]), atol=1e-6)  # alone or in company
     True
     """
-    found = [(name, layer) for name, layer in net.named_modules() if isinstance(layer, BatchNorms) and layer.affine]
+    found = [(name, layer) for name, layer in net.named_modules() if isinstance(layer, BatchNorms)]
     require(bool(found), "net", type(net).__name__, "a network with batch norms inside")
     wrapped = Referenced(net, *reference)
     for name, layer in found:
@@ -136,5 +144,7 @@ def _moments(x: Tensor, over_rows: bool) -> tuple[Tensor, Tensor]:
 
 
 def _normalised(x: Tensor, mean: Tensor, var: Tensor, layer: ReferenceNorm | VirtualNorm) -> Tensor:
+    if layer.weight is None or layer.bias is None:
+        return (x - mean) * (var + layer.eps).rsqrt()
     shape = (-1, *(1 for _ in x.shape[2:]))
     return layer.weight.view(shape) * (x - mean) * (var + layer.eps).rsqrt() + layer.bias.view(shape)

@@ -1,9 +1,10 @@
 """Batch norm by a fixed reference batch in both players, so that no sample depends on the company that it comes in.
 
 Each batch norm becomes the paper's virtual one: a sample is normalised with the statistics of the reference batch and
-itself. G's reference are 64 latent rows drawn at the start, or as many as the batch has, D's are the first real samples
-that the game draws; both are saved with the networks. A pass costs as much as one with so many samples more, for which
-reason the paper has it in G only. The critic sees its reference as it is, without augmentation or instance noise.
+itself. G's reference are 64 latent rows drawn at the start, or as many as the batch has, with all labels equally often
+where it takes labels, whose gains and biases stay. D's are the first real samples that the game draws. Both are saved
+with the networks. A pass costs as much as one with so many samples more, for which reason the paper has it in G only.
+The critic sees its reference as it is, without augmentation or instance noise.
 """
 
 import torch
@@ -12,7 +13,16 @@ from torch import Tensor, nn
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.game import Game, Loss, Terms
-from saddle.networks import DCGANGenerator, DigitsGenerator, PacGANGenerator, Referenced, referenced
+from saddle.networks import (
+    BigGANGenerator,
+    DCGANGenerator,
+    DigitsGenerator,
+    LabelledGenerator,
+    PacGANGenerator,
+    Referenced,
+    ResNetGenerator,
+    referenced,
+)
 from saddle.recipes.critics import single
 from saddle.recipes.remedies import read
 from saddle.recipes.settings import Adversarial
@@ -26,15 +36,18 @@ STRENGTH = 64
 """Samples in the reference batch."""
 RANGE = "a whole number of samples in the reference batch in [2, 4096]"
 """Fewer are a noisy reference, more are slow."""
-GENERATORS = (DCGANGenerator, DigitsGenerator, PacGANGenerator)
-"""Networks with batch norm that make samples of latent rows and nothing else."""
+TOLD = (BigGANGenerator, LabelledGenerator, ResNetGenerator)
+"""Networks that make samples of latent rows and of labels, if they have ``classes``."""
+GENERATORS = (DCGANGenerator, DigitsGenerator, PacGANGenerator, *TOLD)
+"""Networks that can have batch norm and make samples of latent rows, and labels, alone."""
 COMPANY = ("minibatch-discrimination", "minibatch-stddev", "packing")
 """Remedies by which the critic compares samples, and would compare them with the reference."""
 
 
 def networks(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module, strength: int) -> tuple[nn.Module, nn.Module]:
     """Both behind their references, where they have batch norm."""
-    require(_normed(G) or _normed(D), "remedies", "virtual-norm", "networks with batch norm, as DCGAN's")
+    expected = "networks with batch norm, as dcgan's, sngan's and biggan's: these have none that couples samples"
+    require(_normed(G) or _normed(D), "remedies", "virtual-norm", expected)
     beside = [name for name in COMPANY if name in read(config.remedies)]
     require(not beside, "remedies", "virtual-norm", f"no {' or '.join(COMPANY)}, which compare samples")
     rows = min(strength, config.batch)
@@ -43,8 +56,11 @@ def networks(config: Adversarial, spec: Spec, G: nn.Module, D: nn.Module, streng
         D.register_buffer("filled", torch.zeros((), dtype=torch.bool))
     if _normed(G):
         known = ", ".join(kind.__name__ for kind in GENERATORS)
-        require(type(G) in GENERATORS, "remedies", "virtual-norm", f"a generator of z alone: {known}")
-        G = referenced(G, torch.randn(rows, config.z_dim))
+        expected = f"a generator of z and labels alone, of whose parts no other is asked: {known}"
+        require(type(G) in GENERATORS, "remedies", "virtual-norm", expected)
+        classes = G.classes if isinstance(G, TOLD) else 0
+        labels = [torch.arange(rows) % classes] if classes else []
+        G = referenced(G, torch.randn(rows, config.z_dim), *labels)
     return G, D
 
 
