@@ -126,24 +126,24 @@ def _labels(model: "Model", label: int | None, args: argparse.Namespace) -> Shee
 def _mixing(model: "Model", label: int | None, args: argparse.Namespace) -> Sheet:
     import torch
 
+    from saddle.app.pictures import LINE
     from saddle.latent import mixed, w_space
     from saddle.latent.spaces import require_styles
 
     net = require_styles(model)
     require(Path(args.out).suffix == ".png", "out", args.out, "X.png: style mixing is a table of samples, not a film")
-    cut = net.layers // 2 if args.cut is None else args.cut
+    playing = getattr(net.synthesis, "playing", net.layers)  # fewer than all while the network grows
+    cut = playing // 2 if args.cut is None else args.cut
     with w_space(model, label) as space:
         w = space.draw(2 * args.points, torch.Generator().manual_seed(args.seed))
         coarse, fine = w.chunk(2)
         n = args.points
         pairs = mixed(coarse.repeat_interleave(n, 0), fine.repeat(n, 1), cut, net.layers)  # (n * n, L, w_dim)
-        sources = space.samples(w)
-        with torch.no_grad():
-            made = torch.cat([net.synthesis(part) for part in pairs.split(100)])
-    blank = torch.zeros_like(sources[:1])
+        sources, made = _made(space.samples, w, args.seed), _made(space.samples, pairs, args.seed)
+    blank = torch.full_like(sources[:1], LINE / 127.5 - 1)  # the corner: no image
     lines = [torch.cat([sources[i : i + 1], made[i * n : (i + 1) * n]]) for i in range(n)]
     x = torch.cat([blank, sources[n:], *lines])
-    told = f"styles of the left column up to layer {cut} of {net.layers}, of the top row from there on"
+    told = f"styles of the left column up to layer {cut} of {playing}, of the top row from there on"
     return Sheet(x, n + 1, 1, lambda i: x, "w", told)
 
 
@@ -202,6 +202,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--points", type=int, default=9, help="points walked through, or samples (default: 9)")
     parser.add_argument("--frames", type=int, help="steps in all (default: 8 a point in a picture, 16 in a film)")
     parser.add_argument("--space", choices=("z", "w"), help="z, or w of generators with styles (default: by --how)")
-    parser.add_argument("--cut", type=int, help="mixing: layers from the left column (default: half of them)")
+    parser.add_argument("--cut", type=int, help="mixing: layers from the left column (default: half of those playing)")
     parser.add_argument("--fps", type=int, default=20, help="frames a second of a film (default: 20)")
     return parser

@@ -29,8 +29,8 @@ class Styled(Protocol):
     def mapping(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (N, z_dim), with labels (N,) for generators that take them -> w (N, w_dim)."""
 
-    def synthesis(self, w: Tensor) -> Tensor:
-        """w (N, L, w_dim) -> x (N, ...)."""
+    synthesis: nn.Module
+    """w (N, L, w_dim) -> x (N, ...), which the game may still enlarge or cut to make a sample of it."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Space:
     draw: Callable[[int, torch.Generator], Tensor]
     """n -> rows (n, d) of the law that the generator was trained on."""
     make: Callable[[Tensor], Tensor]
-    """rows (n, d) -> samples (n, ...); gradients flow through the rows."""
+    """rows (n, d), in w also (n, L, d), one for each layer -> samples (n, ...); gradients flow through the rows."""
 
     def samples(self, rows: Tensor, batch: int = 250) -> Tensor:
-        """Samples of rows (n, d), without gradients, float32, in batches."""
+        """Samples of rows (n, d) or (n, L, d), without gradients, float32, in batches."""
         with torch.no_grad():
             return torch.cat([self.make(part).float() for part in rows.split(batch)])
 
@@ -68,7 +68,9 @@ def z_space(model: Model, label: int | None = None) -> Iterator[Space]:
 
 @contextmanager
 def w_space(model: Model, label: int | None = None) -> Iterator[Space]:
-    """The w that a generator with styles maps z to; every layer reads the same.
+    """The w that a generator with styles maps z to; every layer reads the same, unless each is given its own.
+
+    Samples are those of the game: enlarged while a network grows, and cut to [-1, 1].
 
     Raises:
         ValueError: as in `z_space`, or the generator has no styles.
@@ -81,8 +83,15 @@ def w_space(model: Model, label: int | None = None) -> Iterator[Space]:
         with torch.no_grad():
             return net.mapping(z) if y is None else net.mapping(z, y)
 
-    with model.generator():
-        yield Space("w", draw, lambda w: net.synthesis(mixed(w, w, 0, net.layers)))
+    with model.generator() as G:
+
+        def make(w: Tensor) -> Tensor:
+            rows = mixed(w, w, 0, net.layers) if w.dim() == 2 else w  # (n, L, w_dim)
+            any_z = model.prior(len(w), torch.Generator().manual_seed(0))
+            with net.synthesis.register_forward_pre_hook(lambda _, given: (rows, *given[1:])):
+                return G(any_z, labels_of(label, len(w)))
+
+        yield Space("w", draw, make)
 
 
 @contextmanager

@@ -129,7 +129,11 @@ def watched(x: Tensor) -> Tensor:
 
 
 def slope(logits: Tensor, x: Tensor) -> Tensor:
-    """E[|grad D|^2] at x, of logits already at hand: a pass through D less than ``objectives.r1`` and ``r2`` take."""
+    """E[|grad D|^2] at x, of logits already at hand: a pass through D less than ``objectives.r1`` and ``r2`` take.
+
+    ``recipes.slopes`` has another for remedies, which can be given any critic: it draws random signs, so that outputs
+    that share samples do not cancel. This critic's outputs do not, and no random numbers are spent here.
+    """
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.flatten(1).square().sum(1).mean()
 
