@@ -13,6 +13,9 @@ from saddle.networks.layers import he_linear
 
 __all__ = ["ClassCritic", "Critics", "Headed", "features", "overheard", "with_head"]
 
+FEATURES = ("summary", "body")
+"""What critics call the part whose output their last layer reads: of the two the first that they have."""
+
 
 def overheard(critic: nn.Module, part: nn.Module, *args: Tensor) -> tuple[Tensor, Tensor]:
     """What a critic says, and what a part of it put out on the way: ``critic(*args), part(...)`` in one pass.
@@ -38,7 +41,7 @@ def overheard(critic: nn.Module, part: nn.Module, *args: Tensor) -> tuple[Tensor
 
 
 def features(net: nn.Module) -> int:
-    """How many numbers a critic's last layer reads of a sample: the length of ``net.body``'s output, flattened."""
+    """How many numbers a critic's last layer reads of a sample: the length of what `FEATURES` put out, flattened."""
     return [layer for layer in net.modules() if isinstance(layer, nn.Linear)][-1].in_features
 
 
@@ -46,7 +49,7 @@ class Headed(nn.Module):
     """x -> net(x), with a head that reads the features which ``net`` is about to judge by; see :func:`with_head`.
 
     Args:
-        net: a critic whose ``body`` makes the features that its last layer reads.
+        net: a critic, of whose parts one of `FEATURES` makes what its last layer reads.
         outputs: numbers that the head gives for a sample.
         hidden: units of a hidden layer of the head, with batch norm and LeakyReLU 0.2; 0: it is linear.
 
@@ -56,6 +59,7 @@ class Headed(nn.Module):
     def __init__(self, net: nn.Module, outputs: int, hidden: int = 0) -> None:
         super().__init__()
         self.net = net
+        self.part = next(name for name in FEATURES if hasattr(net, name))
         layers: list[nn.Module] = [nn.Flatten()]
         if hidden:
             layers += [he_linear(features(net), hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.2)]
@@ -74,7 +78,7 @@ def with_head(critic: nn.Module, headed: Headed, x: Tensor) -> tuple[Tensor, Ten
         headed: the critic with the head.
         x: samples (N, ...).
     """
-    out, seen = overheard(critic, headed.net.get_submodule("body"), x)
+    out, seen = overheard(critic, headed.net.get_submodule(headed.part), x)
     told: Tensor = headed.head(seen)
     return out, told
 

@@ -96,7 +96,8 @@ class DigitsGenerator(nn.Module):
     ) -> None:
         super().__init__()
         make_norm = choose(norm, NORMS, "norm")
-        layers: list[nn.Module] = [Project(z_dim, widths[0]), make_norm(widths[0]), nn.ReLU()]
+        project = Project(z_dim, widths[0])
+        layers: list[nn.Module] = [project, make_norm(widths[0]), nn.ReLU()]
         for (side, inputs), (larger, outputs) in pairwise(zip(SIDES, widths, strict=True)):
             extra = larger - (2 * side - 1)  # 4 -> 7 is exact; 7 -> 14 and 14 -> 28 need a row more
             up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=extra, bias=norm == "none")
@@ -105,7 +106,7 @@ class DigitsGenerator(nn.Module):
         self.to_image = nn.Conv2d(widths[-1], channels, 3, padding=1)
         normal_weights(self)
         if norm == "none":
-            nn.init.kaiming_normal_(self.body[0].linear.weight)
+            nn.init.kaiming_normal_(project.linear.weight)
             for layer in self.body:
                 if isinstance(layer, nn.ConvTranspose2d):  # at stride 2 a quarter of the 9 weights meets a place
                     nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / (layer.in_channels * 9 / 4)))

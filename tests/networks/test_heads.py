@@ -16,6 +16,7 @@ from saddle.networks import (
     MixtureGenerator,
     MLPCritic,
     MLPGenerator,
+    R3GANCritic,
     overheard,
     with_head,
 )
@@ -56,6 +57,14 @@ def test_a_class_critic_is_the_logit_of_any_class_against_the_last():
 @pytest.mark.parametrize("critic", [MLPCritic((3, 16, 16), (8,), outputs=7), DCGANCritic(16, 3, 4, outputs=7)])
 def test_a_critic_can_have_several_outputs(critic):
     assert critic(torch.randn(5, 3, 16, 16)).shape == (5, 7)
+
+
+def test_a_head_reads_what_the_last_layer_reads():
+    net, read = R3GANCritic([16, 8], 1, channels=2), []
+    net.linear.register_forward_pre_hook(lambda layer, args: read.append(args[0]))
+    headed = Headed(net, 3)
+    _, told = with_head(headed, headed, torch.randn(5, 2, 8, 8))
+    assert torch.allclose(told, headed.head(read[0]))
 
 
 def test_critics_stand_side_by_side():
