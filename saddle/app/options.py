@@ -16,7 +16,7 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_THREADS = 1024
-ADDED = ("evaluate_every", "remedies")
+ADDED = ("compile", "evaluate_every", "remedies")
 """Settings that earlier runs do not hold, because there were none: they played with the defaults."""
 LONGEST = 1e10
 """Seconds a time may have: 300 years."""
@@ -50,6 +50,8 @@ class TrainOptions:
     """auto, cpu, cuda or mps."""
     precision: str = "fp32"
     """fp32, or bf16: matrix products in bfloat16, weights and optimiser in float32."""
+    compile: bool = False
+    """Compile the networks with torch.compile before training, which takes minutes; penalties stay as they are."""
     threads: str = "auto"
     """Threads on the CPU; auto times a round with one and with all, and takes the faster."""
     checkpoint_every: str = "30s"

@@ -89,9 +89,11 @@ class Session:
     @classmethod
     def prepare(cls, plan: Plan, announce: Callable[[str], None]) -> "Session":
         """Choose threads, say what will happen, make or reopen the run folder, restore its newest checkpoint."""
+        if plan.options.compile:
+            announce("compiling, which can take minutes and is not part of the budget")
         threads, seconds_a_round, why = _choose_threads(plan)
         torch.set_num_threads(threads)
-        game, draw = plan.build(), _draw(plan)
+        game, draw = plan.to_train(), _draw(plan)
         announce(_announcement(plan, game, threads, seconds_a_round, why))
         run, before = plan.resume, 0.0
         if run is None:
@@ -259,7 +261,7 @@ def _choose_threads(plan: Plan) -> tuple[int, float, str]:
     else:
         candidates = sorted({1, cores()})
     seconds = 3.0 if len(candidates) > 1 else 0.3  # one candidate is only timed for the announcement
-    timing = time_rounds(lambda: (plan.build(), _draw(plan)), candidates, seconds)
+    timing = time_rounds(lambda: (plan.to_train(), _draw(plan)), candidates, seconds)
     best = min(timing, key=lambda count: timing[count])
     worst = max(timing, key=lambda count: timing[count])
     why = f", {timing[worst] / timing[best]:.1f}x as fast as {worst}" if len(timing) > 1 else ""
@@ -283,8 +285,9 @@ def _announcement(plan: Plan, game: Game, threads: int, seconds_a_round: float, 
     time = spell_duration(rounds * seconds_a_round)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     where = plan.device if plan.device != "cpu" else f"cpu, {threads} thread{'s' * (threads > 1)}{why}"
+    how = f"{options.precision}, compiled" if options.compile else options.precision
     return (
-        f"{plan.recipe} on {plan.data.name} ({count}{labels}): {sizes} parameters; {where}; {options.precision}; "
+        f"{plan.recipe} on {plan.data.name} ({count}{labels}): {sizes} parameters; {where}; {how}; "
         f"about {rounds:,.0f} rounds in {time}; memory so far {memory:,.0f} MB"
     )
 

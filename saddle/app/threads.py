@@ -31,7 +31,9 @@ def time_rounds(make: Callable[[], tuple[Game, Draw]], candidates: list[int], se
     with torch.random.fork_rng(devices=[]), suppress(NonFinite):  # the run itself will meet it, and say so
         game, draw = make()
         rounds = play(game, draw)
-        next(rounds)  # the first round allocates; it is nobody's time
+        for count in candidates:  # the first rounds allocate, and compile; they are nobody's time
+            torch.set_num_threads(count)
+            next(rounds)
         end = perf_counter() + seconds
         while perf_counter() < end or not all(times.values()):
             for count in candidates:

@@ -6,6 +6,7 @@ import platform
 import sys
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from saddle.data import Dataset
     from saddle.game import Game
 
-__all__ = ["Plan", "main", "make_plan"]
+__all__ = ["AUTO", "Plan", "device_of", "load_data", "main", "make_plan", "whole_path"]
+
+AUTO = "auto"
+"""What stands in a recipe's place where it is to be chosen."""
 
 FREE_ON_RESUME = {
     "resume",
@@ -33,8 +37,9 @@ FREE_ON_RESUME = {
     "evaluate_every",
     "checkpoint_every",
     "tensorboard",
+    "compile",
 }
-"""Options that a resumed run may change: none of them touches a weight."""
+"""Options that a resumed run may change: none of them touches a weight, but that compiling rounds otherwise."""
 
 
 def main(argv: list[str]) -> int:
@@ -43,7 +48,11 @@ def main(argv: list[str]) -> int:
         print(_help())
         return 0 if argv else 2
     name, flags = (argv[0], argv[1:]) if not argv[0].startswith("-") else (_resumed_recipe(argv), argv)
-    plan, as_json = make_plan(name, flags)
+    if name == AUTO:
+        from saddle.app.auto.command import make_auto_plan as make
+    else:
+        make = partial(make_plan, name)
+    plan, as_json = make(flags)
     from saddle.app.session import Session
 
     session = Session.prepare(plan, announce=_say)
@@ -74,6 +83,8 @@ class Plan:
     """The run to continue, or None for a new one."""
     folder: Path
     """Where the run lies or will lie."""
+    chosen: tuple[str, ...] = ()
+    """Why its recipe and settings were chosen, a line each, where the user left that open."""
 
     def build(self) -> "Game":
         """The game at its first round: the same seed gives the same weights."""
@@ -83,6 +94,16 @@ class Plan:
         game: Game = self.module.build(self.settings, self.data.spec).to(self.device)
         game.autocast = torch.bfloat16 if self.options.precision == "bf16" else None
         return game.seed(self.options.seed)
+
+    def to_train(self) -> "Game":
+        """The game as it is trained: that of `build`, compiled where that was asked for.
+
+        Raises:
+            ValueError: this machine cannot compile.
+        """
+        from saddle.game import compiled
+
+        return compiled(self.build()) if self.options.compile else self.build()
 
     def config(self, threads: int) -> dict[str, Any]:
         """What config.json says."""
@@ -100,6 +121,7 @@ class Plan:
             "data": asdict(spec)
             | {"name": self.data.name, "count": len(self.data), "fingerprint": self.data.fingerprint}
             | ({"licence": told} if (told := licence(self.options.data)) else {}),
+            **({"chosen": list(self.chosen)} if self.chosen else {}),
             "device": self.device,
             "threads": threads,
             "versions": {
@@ -112,9 +134,13 @@ class Plan:
         }
 
 
-def make_plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
+def make_plan(name: str, flags: list[str], loaded: "Dataset | None" = None) -> tuple[Plan, bool]:
     """What ``saddle train NAME FLAGS`` would do, and whether it was asked for JSON; nothing is written.
 
+    Args:
+        name: of the recipe.
+        flags: the words after it.
+        loaded: the data that they ask for, where they have been read before.
     Raises:
         ValueError: a flag, a value or the data cannot be used, or the run to resume.
     """
@@ -130,7 +156,7 @@ def make_plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
     options, settings, other = parse_flags(f"saddle train {name}", summary + presets, flags, module.Config, stored)
     here = options.resume is None or resumed is not None
     require(here, "resume", options.resume, "none in a --config file; give it as a flag: --resume RUN")
-    options = replace(options, data=_whole_path(options.data))
+    options = replace(options, data=whole_path(options.data))
     if resumed is not None:
         _refuse_changes(resumed, options, settings)
         options = _remaining(resumed, options)
@@ -138,8 +164,8 @@ def make_plan(name: str, flags: list[str]) -> tuple[Plan, bool]:
         options = replace(options, budget="2m")
     extra = not options.tensorboard or find_spec("tensorboard") is not None
     require(extra, "tensorboard", True, "the extra of that name: pip install 'saddle-gan[tensorboard]'")
-    device = _device(options.device)
-    data = _load(options, module, resumed)
+    device = device_of(options.device)
+    data = loaded or _data(options, module, resumed)
     folder = Path(options.out) if options.out else next_free(Path("runs"))
     encoded = not any("\ud800" <= letter <= "\udfff" for letter in str(folder))  # safetensors opens no other path
     require(encoded, "out", ascii(str(folder)), "a name in UTF-8")
@@ -174,8 +200,8 @@ def _stored(run: Run, name: str, module: ModuleType) -> dict[str, Any]:
     return {key: value for key, value in stored.items() if key not in ("out", "resume", "budget", "rounds", "images")}
 
 
-def _whole_path(data: str) -> str:
-    """A path from the root, so that a run can be resumed from anywhere; names stay as they are."""
+def whole_path(data: str) -> str:
+    """What ``--data`` stands for: a path from the root, so that a run can be resumed from anywhere; or a name."""
     from saddle.data import names
 
     path = Path(data).expanduser()
@@ -183,24 +209,37 @@ def _whole_path(data: str) -> str:
     return data if known or not path.exists() else str(path.absolute())
 
 
-def _load(options: TrainOptions, module: ModuleType, resumed: Run | None) -> "Dataset":
+def _data(options: TrainOptions, module: ModuleType, resumed: Run | None) -> "Dataset":
+    """What is trained on: for a resumed run exactly what it was begun with."""
+    from saddle.data import load
+
+    if resumed is None:
+        return load_data(options, getattr(module, "MIN_SIZE", 1))
+    kept = resumed.config["data"]
+    try:
+        data = load(options.data, kept["size"] or None, kept["channels"] if kept["size"] else None)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{error} (needed to resume {resumed.folder}, which is left as it was)") from error
+    if data.fingerprint != kept["fingerprint"]:
+        raise ValueError(f"data={options.data}: changed since {resumed.folder} began; the run is left as it was")
+    return data
+
+
+def load_data(options: TrainOptions, least: int) -> "Dataset":
+    """The data that a new run asks for, at the size it says, or else at a power of two.
+
+    Args:
+        options: data, size and channels.
+        least: the smallest side in pixels that the networks take.
+    Raises:
+        ValueError: no such data, or none that can be used.
+    """
     from saddle.app.progress import counting
     from saddle.data import load
 
-    if resumed is not None:
-        kept = resumed.config["data"]
-        try:
-            data = load(options.data, kept["size"] or None, kept["channels"] if kept["size"] else None)
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{error} (needed to resume {resumed.folder}, which is left as it was)") from error
-        if data.fingerprint != kept["fingerprint"]:
-            raise ValueError(f"data={options.data}: changed since {resumed.folder} began; the run is left as it was")
-        return data
     with counting("reading images") as progress:
         data = load(options.data, options.size, options.channels, progress=progress)
-        least = getattr(module, "MIN_SIZE", 1)
-        side = max(data.spec.size, least)
-        wanted = 1 << (side - 1).bit_length()  # the convolutional networks halve and double
+        wanted = 1 << (max(data.spec.size, least) - 1).bit_length()  # the convolutional networks halve and double
         if options.size is None and not data.spec.points and wanted != data.spec.size:
             data = load(options.data, wanted, options.channels, progress=progress)
     return data
@@ -246,7 +285,12 @@ def _remaining(run: Run, options: TrainOptions) -> TrainOptions:
     return options
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
+    """The device that ``--device`` stands for: auto is the fastest there is.
+
+    Raises:
+        ValueError: one that this machine does not have.
+    """
     import torch
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -265,6 +309,7 @@ def _help() -> str:
     return "\n".join(
         [
             "usage: saddle train RECIPE [--data NAME|PATH] [--budget 10m | --rounds N | --images N] [...]",
+            "       saddle train auto [--data NAME|PATH] [--budget 20m] [...]",
             "       saddle train --resume RUN",
             "",
             "Train a recipe into a run folder: config.json, log.jsonl, samples/, checkpoints/, report.html.",
@@ -272,6 +317,7 @@ def _help() -> str:
             "recipes:",
             *lines,
             "",
+            "  saddle train auto             chooses recipe, size, width and augmentation, and says why",
             "  saddle train RECIPE --help    all flags of a recipe",
             "  saddle list data              data sets by name",
         ]

@@ -17,6 +17,7 @@ from saddle.game.dynamics import (
 from saddle.game.game import Draw, Game, Loss, Move, Nets, Player, Sampler, Terms
 from saddle.game.optimizers import OPTIMIZERS, make_optimizer
 from saddle.game.play import Report, play
+from saddle.game.programs import compiled, eager
 from saddle.game.sample import generate, latents, reconstruct, sample, score, truncated
 from saddle.game.seeds import play_seeds
 from saddle.game.unrolled import descent, unroll, unroll_ahead, zero_sum
@@ -39,8 +40,10 @@ __all__ = [
     "alternating",
     "apply",
     "choose_dynamics",
+    "compiled",
     "consensus",
     "descent",
+    "eager",
     "extragradient",
     "generate",
     "gradient",

@@ -27,6 +27,7 @@ from torch import Tensor
 from saddle.config import choose, require
 from saddle.data.spec import Batch
 from saddle.game.game import Draw, Game, Move, Player, Terms
+from saddle.game.programs import eager
 
 __all__ = [
     "DYNAMICS",
@@ -132,7 +133,8 @@ def gradient(game: Game, move: Move, batch: Batch, create_graph: bool = False) -
     """
     parameters = game[move.player].parameters
     if create_graph:  # the other player's weights are part of the graph that consensus differentiates
-        terms = _evaluate(game, move, batch)
+        with eager():
+            terms = _evaluate(game, move, batch)
         total = _total(terms)
         grads = torch.autograd.grad(total, parameters, allow_unused=True, create_graph=True)
     else:

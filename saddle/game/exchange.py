@@ -8,6 +8,7 @@ from torch.func import functional_call
 
 from saddle.config import require
 from saddle.game.game import Game
+from saddle.game.programs import eager
 
 __all__ = ["Exchange", "tensors_of"]
 
@@ -41,7 +42,8 @@ class Exchange(nn.Module):
             ValueError: the function replaces a tensor by another in place of changing it, which would be lost.
         """
         left = dict(tensors)
-        result = functional_call(self, left, (function, *args))
+        with eager():  # a program knows these networks' own weights, and has no second derivative
+            result = functional_call(self, left, (function, *args))
         for name, tensor in tensors.items():
             require(left[name] is tensor, "buffer", name, "one that is changed in place, not replaced")
         return result

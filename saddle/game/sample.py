@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saddle.config import require
 from saddle.game.game import Game, Nets, Sampler
+from saddle.game.programs import eager
 
 Look = Callable[[Nets, Tensor, Tensor | None], Tensor]
 PASSES = 2000  # draws after which a number that is still beyond the threshold is one that no draw changes
@@ -43,7 +44,7 @@ def as_in_training(game: Game, seed: int = 0) -> Iterator[Nets]:
     kept = [(buffer, buffer.clone()) for net in nets.values() for buffer in net.buffers()]
     devices = [game.device] if game.device.type == "cuda" else []
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        with torch.no_grad(), eager(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)  # dropout and instance noise draw from torch's own numbers
             for net in nets.values():
                 net.train()

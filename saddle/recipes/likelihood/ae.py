@@ -57,7 +57,8 @@ class FittedAutoencoder(nn.Module):
         self.batches += 1
         share = 1 / self.batches.clamp(max=self.memory)
         self.mean.lerp_(codes.mean(0), share)
-        self.second.lerp_(codes.T @ codes / len(codes), share)
+        with torch.autocast(codes.device.type, enabled=False):  # a moment is not kept in bfloat16
+            self.second.lerp_(codes.T @ codes / len(codes), share)
 
     def generate(self, z: Tensor) -> Tensor:
         """z ~ N(0, I) (N, z_dim) -> decodings of codes of the fitted Gaussian."""
