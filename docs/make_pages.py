@@ -43,7 +43,7 @@ LARGEST = 60_000
 """Bytes a picture may have."""
 QUICK = ["--width", "32", "--batch", "32", "--lr_generator", "5e-4", "--lr_critic", "5e-4"]
 IMAGE_FLAGS = {
-    **dict.fromkeys(("cgan", "lsgan", "hinge-gan", "dragan", "ebgan"), QUICK),
+    **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan"), QUICK),
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],

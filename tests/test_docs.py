@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from saddle import recipes
+from saddle.app.auto.command import Nothing
 from saddle.app.cli import COMMANDS
 from saddle.app.options import TrainOptions, parse_flags
+from saddle.app.train import AUTO
 from saddle.data import Images, Mixture
 from saddle.game import play, sample
 from saddle.game.checkpoint import restore, save, state
@@ -55,7 +57,8 @@ def test_every_training_command_parses(page):
         assert words[0] in COMMANDS
         if words[0] == "train" and not words[1].startswith("-"):
             flags = [word for word in words[2:] if word not in ("--help", "--print_config")]
-            parse_flags("saddle train", "", flags, recipes.find(words[1]).Config)
+            config = Nothing if words[1] == AUTO else recipes.find(words[1]).Config
+            parse_flags("saddle train", "", flags, config)
 
 
 def test_the_command_page_names_every_flag():

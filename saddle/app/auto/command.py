@@ -48,9 +48,10 @@ def make_auto_plan(flags: list[str]) -> tuple[Plan, bool]:
     device = device_of(options.device)
     if options.budget is None and options.rounds is None and options.images is None:
         options = replace(options, budget="2m")
+    threads = [int(options.threads)] if options.threads != "auto" else sorted({1, cores()} if device == "cpu" else {1})
 
     def speed(recipe: str, settings: Settings, spec: Spec, precision: str) -> float:
-        return images_a_second(recipe, settings, spec, precision, device)
+        return images_a_second(recipe, settings, spec, precision, device, threads)
 
     choice = choose_for(seen(data, options, device), speed)
     for reason in choice.reasons:
@@ -73,8 +74,10 @@ def seen(data: "Dataset", options: TrainOptions, device: str) -> Seen:
     return Seen(data.spec, len(data), rarest, shown, variance, options.size is not None, device, seconds, *target)
 
 
-def images_a_second(recipe: str, settings: Settings, spec: Spec, precision: str, device: str) -> float:
-    """How many images a candidate is shown in a second here, on the number of threads that suits it better."""
+def images_a_second(
+    recipe: str, settings: Settings, spec: Spec, precision: str, device: str, threads: list[int]
+) -> float:
+    """How many images a candidate is shown in a second here, on the number of threads that suits it best."""
     module = find(recipe)
     config = module.Config(**settings)
     batch = Batch(
@@ -87,5 +90,5 @@ def images_a_second(recipe: str, settings: Settings, spec: Spec, precision: str,
         game.autocast = torch.bfloat16 if precision == "bf16" else None
         return game.seed(0), lambda: batch
 
-    timing = time_rounds(make, sorted({1, cores()}) if device == "cpu" else [1], TRIAL)
+    timing = time_rounds(make, threads, TRIAL)
     return float(config.batch * config.n_critic) / min(timing.values())

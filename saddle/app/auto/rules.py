@@ -36,7 +36,7 @@ WIDTHS = (32, 64, 128)
 """Channels at the highest resolution that are tried, the narrowest first; they double towards 4x4."""
 PLENTY = 400_000
 """Images that must be shown in the time for a width to be taken."""
-OFTEN = 60
+OFTEN = 100
 """Times that each image is shown, beyond which the critic would come to know them by heart."""
 AVERAGED = 0.05
 """Share of all images that is the half-life of the generator's average."""
@@ -215,7 +215,7 @@ def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     """Augmentation and average."""
     often = images / seen.count
     remedy = "diffaugment" if often > OFTEN else ""
-    half_life = max(1000, round(AVERAGED * images, -3))
+    half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
     settings: Settings = {"ema_half_life": half_life} | ({"remedies": remedy} if remedy else {})
     return settings, (
         f"augmentation {remedy or 'none'}: each of the {seen.count:,} images will be shown about {often:,.0f} times",
