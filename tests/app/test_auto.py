@@ -16,8 +16,8 @@ from saddle.data.spec import Spec
 SECONDS = 100.0
 
 
-def images(size=32, classes=0, rarest=0, legible=0.0, count=5_000, sized=False):
-    return Seen(Spec(3, size, classes), count, rarest, legible, 0.0, sized, "cpu", SECONDS)
+def images(size=32, classes=0, rarest=0, legible=0.0, count=5_000, sized=False, precision=None):
+    return Seen(Spec(3, size, classes), count, rarest, legible, 0.0, sized, precision, "cpu", SECONDS)
 
 
 def at(per_second, bf16=1.0):
@@ -71,16 +71,20 @@ def test_bfloat16_is_taken_where_it_is_faster_and_pays_for_width():
     fast = choose_for(images(), at(1.1 * PLENTY / SECONDS, bf16=2.0))
     assert (fast.precision, fast.settings["width"]) == ("bf16", 64)
     assert "--precision=bf16" in fast.flags()
+    assert choose_for(images(precision="fp32"), at(1e3, bf16=9.0)).precision == "fp32"
+    assert choose_for(images(precision="bf16"), at(1e3, bf16=0.1)).precision == "bf16"
 
 
 def test_augmentation_depends_on_how_often_each_image_is_shown():
     assert choose_for(images(count=500), at(1e3)).settings["remedies"] == "diffaugment"
     assert "remedies" not in choose_for(images(count=50_000), at(1e3)).settings
+    endless = choose_for(images(count=0), at(1e6))
+    assert "remedies" not in endless.settings and "endless" in endless.reasons[-2]
 
 
 def test_penalties_on_points_follow_the_variance():
     wide, narrow = (
-        choose_for(Seen(Spec(2), 0, 0, 0.0, variance, False, "cpu", None, rounds=100), at(1)).settings
+        choose_for(Seen(Spec(2), 0, 0, 0.0, variance, False, None, "cpu", None, rounds=100), at(1)).settings
         for variance in (8.0, 0.5)
     )
     assert wide["gamma"] / narrow["gamma"] == pytest.approx(16)

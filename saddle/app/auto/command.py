@@ -53,7 +53,8 @@ def make_auto_plan(flags: list[str]) -> tuple[Plan, bool]:
     def speed(recipe: str, settings: Settings, spec: Spec, precision: str) -> float:
         return images_a_second(recipe, settings, spec, precision, device, threads)
 
-    choice = choose_for(seen(data, options, device), speed)
+    own = any(word.partition("=")[0] == "--precision" for word in flags)
+    choice = choose_for(seen(data, options, own, device), speed)
     for reason in choice.reasons:
         print(f"{AUTO}: {reason}", file=sys.stderr)
     words = [*choice.flags(), *flags]
@@ -62,8 +63,8 @@ def make_auto_plan(flags: list[str]) -> tuple[Plan, bool]:
     return replace(plan, chosen=choice.reasons), as_json
 
 
-def seen(data: "Dataset", options: TrainOptions, device: str) -> Seen:
-    """What the rules ask for."""
+def seen(data: "Dataset", options: TrainOptions, own_precision: bool, device: str) -> Seen:
+    """What the rules ask for; ``own_precision`` says whether the one in the options is the user's word."""
     labels = getattr(data, "labels", None)
     rarest = 0 if labels is None else int(torch.bincount(labels, minlength=data.spec.classes).min())
     seconds = duration(options.budget) if options.budget else None
@@ -71,7 +72,10 @@ def seen(data: "Dataset", options: TrainOptions, device: str) -> Seen:
     variance = 0.0 if points is None else float(points.var(0).mean())
     target = (options.images or 0, options.rounds or 0)
     shown = legible(data) if rarest and not data.spec.points else 0.0
-    return Seen(data.spec, len(data), rarest, shown, variance, options.size is not None, device, seconds, *target)
+    precision = options.precision if own_precision else None
+    return Seen(
+        data.spec, len(data), rarest, shown, variance, options.size is not None, precision, device, seconds, *target
+    )
 
 
 def images_a_second(

@@ -69,6 +69,8 @@ class Seen:
     """Mean over the coordinates of points of their variance; of no use for images."""
     sized: bool
     """Whether the user has said the size."""
+    precision: str | None
+    """What the user has said of it."""
     device: str
     """cpu, cuda or mps."""
     seconds: float | None
@@ -131,7 +133,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
         return seen.seconds * rate(width, side, precision)
 
     size, why_size = _size(seen, lambda side: shown(WIDTHS[0], side, "fp32"))
-    precision, why_precision = _precision(lambda precision: rate(WIDTHS[0], size, precision))
+    precision, why_precision = _precision(seen, lambda precision: rate(WIDTHS[0], size, precision))
     width, images, why_width = _width(lambda width: shown(width, size, precision))
     settings, why_rest = _rest(seen, images)
     reasons = (
@@ -196,7 +198,9 @@ def _size(seen: Seen, shown: Callable[[int], float]) -> tuple[int, str]:
     return side, told
 
 
-def _precision(rate: Callable[[str], float]) -> tuple[str, str]:
+def _precision(seen: Seen, rate: Callable[[str], float]) -> tuple[str, str]:
+    if seen.precision:
+        return seen.precision, "as you say"
     gain = rate("bf16") / rate("fp32")
     return "bf16" if gain >= FASTER else "fp32", f"bfloat16 is {gain:.2f} times as fast as float32 here"
 
@@ -213,11 +217,13 @@ def _width(shown: Callable[[int], float]) -> tuple[int, float, str]:
 
 def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     """Augmentation and average."""
-    often = images / seen.count
+    often = images / seen.count if seen.count else 0.0
+    told = f"each of the {seen.count:,} images will be shown about {often:,.0f} times" if seen.count else "endless data"
     remedy = "diffaugment" if often > OFTEN else ""
     half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
-    settings: Settings = {"ema_half_life": half_life} | ({"remedies": remedy} if remedy else {})
+    settings: Settings = {"ema_half_life": half_life}
+    settings |= {"remedies": remedy} if remedy else {}
     return settings, (
-        f"augmentation {remedy or 'none'}: each of the {seen.count:,} images will be shown about {often:,.0f} times",
+        f"augmentation {remedy or 'none'}: {told}",
         f"average of the generator over {half_life:,.0f} images: {AVERAGED:.0%} of all",
     )
