@@ -16,7 +16,7 @@ from saddle.app.options import Every, duration, spell_duration
 from saddle.app.progress import Screen
 from saddle.app.runs import Run, next_free
 from saddle.app.threads import time_rounds
-from saddle.app.train import Plan, cores
+from saddle.app.train import Plan, thread_counts
 from saddle.app.watch import Watch
 from saddle.game import Game, NonFinite, Report, Terms, checkpoint, play
 
@@ -256,10 +256,8 @@ def _choose_threads(plan: Plan) -> tuple[int, float, str]:
     """Threads to use, seconds a round takes with them, and why in words."""
     if plan.resume is not None:
         candidates = [int(plan.resume.config["threads"])]  # sums split over threads differently round differently
-    elif plan.options.threads != "auto":
-        candidates = [int(plan.options.threads)]
     else:
-        candidates = sorted({1, cores()})
+        candidates = thread_counts(plan.options.threads)
     seconds = 3.0 if len(candidates) > 1 else 0.3  # one candidate is only timed for the announcement
     timing = time_rounds(lambda: (plan.to_train(), _draw(plan)), candidates, seconds)
     best = min(timing, key=lambda count: timing[count])

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from saddle.data import Dataset
     from saddle.game import Game
 
-__all__ = ["AUTO", "Plan", "device_of", "load_data", "main", "make_plan", "whole_path"]
+__all__ = [
+    "AUTO",
+    "Plan",
+    "device_of",
+    "load_data",
+    "main",
+    "make_plan",
+    "thread_counts",
+    "whole_path",
+    "with_target",
+]
 
 AUTO = "auto"
 """What stands in a recipe's place where it is to be chosen."""
@@ -160,8 +170,8 @@ def make_plan(name: str, flags: list[str], loaded: "Dataset | None" = None) -> t
     if resumed is not None:
         _refuse_changes(resumed, options, settings)
         options = _remaining(resumed, options)
-    elif options.budget is None and options.rounds is None and options.images is None:
-        options = replace(options, budget="2m")
+    else:
+        options = with_target(options)
     extra = not options.tensorboard or find_spec("tensorboard") is not None
     require(extra, "tensorboard", True, "the extra of that name: pip install 'saddle-gan[tensorboard]'")
     device = device_of(options.device)
@@ -285,6 +295,12 @@ def _remaining(run: Run, options: TrainOptions) -> TrainOptions:
     return options
 
 
+def with_target(options: TrainOptions) -> TrainOptions:
+    """The options of a new run, which trains for two minutes where they set no target."""
+    given = (options.budget, options.rounds, options.images) != (None, None, None)
+    return options if given else replace(options, budget="2m")
+
+
 def device_of(name: str) -> str:
     """The device that ``--device`` stands for: auto is the fastest there is.
 
@@ -326,6 +342,11 @@ def _help() -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def thread_counts(threads: str) -> list[int]:
+    """Numbers of threads to try for what ``--threads`` says: one and all for auto, else the one that is given."""
+    return sorted({1, cores()}) if threads == "auto" else [int(threads)]
 
 
 def cores() -> int:

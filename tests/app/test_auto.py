@@ -75,6 +75,17 @@ def test_bfloat16_is_taken_where_it_is_faster_and_pays_for_width():
     assert choose_for(images(precision="bf16"), at(1e3, bf16=0.1)).precision == "bf16"
 
 
+def test_no_candidate_is_timed_twice():
+    asked = []
+
+    def speed(recipe, settings, spec, precision):
+        asked.append((settings["width"], spec.size, precision))
+        return at(1e3, bf16=2.0)(recipe, settings, spec, precision)
+
+    choose_for(images(64), speed)
+    assert len(asked) == len(set(asked)) >= 4
+
+
 def test_augmentation_depends_on_how_often_each_image_is_shown():
     assert choose_for(images(count=500), at(1e3)).settings["remedies"] == "diffaugment"
     assert "remedies" not in choose_for(images(count=50_000), at(1e3)).settings

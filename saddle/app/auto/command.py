@@ -1,5 +1,6 @@
 """From ``saddle train auto FLAGS`` to a plan: look at the data, time candidates, choose, and say why."""
 
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from saddle.app.auto.legible import legible
 from saddle.app.auto.rules import Seen, Settings, choose_for
 from saddle.app.options import TrainOptions, duration, parse_flags
 from saddle.app.threads import time_rounds
-from saddle.app.train import AUTO, Plan, cores, device_of, load_data, make_plan, whole_path
+from saddle.app.train import AUTO, Plan, device_of, load_data, make_plan, thread_counts, whole_path, with_target
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.recipes import find
@@ -46,9 +47,7 @@ def make_auto_plan(flags: list[str]) -> tuple[Plan, bool]:
     require(options.resume is None, "resume", options.resume, "saddle train --resume RUN: what was chosen stays chosen")
     data = load_data(replace(options, data=whole_path(options.data)), LEAST)
     device = device_of(options.device)
-    if options.budget is None and options.rounds is None and options.images is None:
-        options = replace(options, budget="2m")
-    threads = [int(options.threads)] if options.threads != "auto" else sorted({1, cores()} if device == "cpu" else {1})
+    options, threads = with_target(options), thread_counts(options.threads)
 
     def speed(recipe: str, settings: Settings, spec: Spec, precision: str) -> float:
         return images_a_second(recipe, settings, spec, precision, device, threads)
@@ -58,7 +57,7 @@ def make_auto_plan(flags: list[str]) -> tuple[Plan, bool]:
     for reason in choice.reasons:
         print(f"{AUTO}: {reason}", file=sys.stderr)
     words = [*choice.flags(), *flags]
-    print(f"{AUTO}: the same is: saddle train {choice.recipe} {' '.join(words)}", file=sys.stderr, flush=True)
+    print(f"{AUTO}: the same is: saddle train {choice.recipe} {shlex.join(words)}", file=sys.stderr, flush=True)
     plan, as_json = make_plan(choice.recipe, words, data if choice.size in (None, data.spec.size) else None)
     return replace(plan, chosen=choice.reasons), as_json
 

@@ -22,7 +22,7 @@ def legible(data: Dataset) -> float:
     it, and 1 is no mistake.
 
     Args:
-        data: labelled samples, images or points.
+        data: labelled images.
     Returns:
         At most 1; 0 where there are fewer than four samples or one label only.
 
@@ -30,10 +30,10 @@ def legible(data: Dataset) -> float:
     >>> legible(load("digits")) > 0.8
     True
     """
-    batch = data.sample(min(len(data) or MOST, MOST), torch.Generator().manual_seed(0))
+    batch = data.sample(min(len(data), MOST), torch.Generator().manual_seed(0))
     assert batch.y is not None
-    x = batch.x if data.spec.points else F.adaptive_avg_pool2d(batch.x, min(SIDE, data.spec.size))
-    x, half = x.flatten(1).double(), len(x) // 2
+    x = F.adaptive_avg_pool2d(batch.x, min(SIDE, data.spec.size)).flatten(1).double()  # (N, d)
+    half = len(x) // 2
     target = F.one_hot(batch.y, data.spec.classes).double()  # (N, K)
     commonest = float(target[half:].mean(0).max())
     if half < 2 or commonest == 1:

@@ -5,6 +5,7 @@ The rules stand in `choose_for`; docs/auto.md says what was measured to find the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 
 from saddle.data.spec import Spec
@@ -123,6 +124,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
     recipe, why = _recipe(seen)
     batch = BATCH[seen.device]
 
+    @cache  # size, precision and width ask for the narrowest game again
     def rate(width: int, side: int, precision: str) -> float:
         return speed(recipe, {"batch": batch, "width": width}, replace(seen.spec, size=side), precision)
 
