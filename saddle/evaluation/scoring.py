@@ -94,6 +94,9 @@ def evaluate(
 def run(study: Study, measures: Sequence[str] | str | None = None, progress: Progress | None = None) -> Scorecard:
     """The measures of a study that is ready: see `evaluate`."""
     names, named = chosen(measures)
+    for name in names if named else ():  # before any is computed, so that no result is lost to a name that cannot run
+        if reason := missing(name, study):
+            raise ValueError(f"measures={name}: {reason}")
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
     skipped: dict[str, str] = {}

@@ -102,9 +102,11 @@ def test_what_a_measure_needs_is_said_in_one_line():
         card["inception-score"]
 
 
-def test_a_measure_that_was_named_and_cannot_run_stops_the_call():
+def test_a_measure_that_was_named_and_cannot_run_stops_the_call_before_any_is_computed():
+    begun = []
     with pytest.raises(ValueError, match=r"measures=am-score: needs an extractor with a classifier"):
-        evaluate(rows(60, 0), rows(60, 1), ["fid", "am-score"])
+        evaluate(rows(60, 0), rows(60, 1), ["fid", "am-score"], progress=lambda name, done, of: begun.append(name))
+    assert begun == []
 
 
 def test_unknown_measures_are_refused_with_the_nearest_name():
