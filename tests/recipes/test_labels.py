@@ -60,6 +60,17 @@ def test_the_head_reaches_both_players_in_proportion_to_its_weight(recipe, weigh
     assert torch.allclose(five - none, 5 * (one - none), rtol=1e-3, atol=1e-4 * float(five.abs().max()))
 
 
+def test_the_critic_learns_labels_of_generated_samples_by_a_factor_of_their_own():
+    """Of the paper's L_C it is the half on generated samples, and no concern of G's."""
+    none, one, three = (first_gradient(acgan, "D", labelled_batch(), fake_class_weight=w) for w in (0.0, 1.0, 3.0))
+    assert none[0].keys() == one[0].keys() - {"class_fake"}
+    assert torch.allclose(three[0]["class_fake"], 3 * one[0]["class_fake"])
+    exact = {"rtol": 1e-3, "atol": 1e-4 * float(three[1].abs().max())}
+    assert torch.allclose(three[1] - none[1], 3 * (one[1] - none[1]), **exact)
+    generators = [first_gradient(acgan, "G", labelled_batch(), fake_class_weight=w)[1] for w in (0.0, 3.0)]
+    assert torch.equal(*generators)
+
+
 def test_the_continuous_codes_are_uniform_numbers_of_z():
     coded = infogan.build(infogan.Config(z_dim=5, continuous=2, hidden=8), Spec(2))["G"].module
     z = torch.randn(20_000, 5, generator=torch.Generator().manual_seed(0))
@@ -188,6 +199,8 @@ def test_a_hundred_labels_classify_digits(loss):
     [
         (acgan, "embedding", 0),
         (acgan, "class_weight", -1.0),
+        (acgan, "fake_class_weight", -1.0),
+        (acgan, "critic_norm", "instance"),
         (infogan, "categories", 1),
         (infogan, "continuous", 9),
         (infogan, "continuous_weight", -1.0),
