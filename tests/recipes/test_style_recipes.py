@@ -144,7 +144,7 @@ def test_stylegan_s_critic_pays_for_its_slope_at_real_images():
 
 def test_lazy_r1_is_r1_of_every_round_on_average():
     """Over 16 rounds of one critic and one batch, the gradients of its penalty add up to 16 times gamma r1's."""
-    game, draw = start("stylegan2", r1_gamma=0.3)
+    game, draw = start("stylegan2", r1_gamma=0.3, r1_every=16)
     batch, D = draw(), game["D"]
     _, lazy = (move for move in game.moves if move.player == "D")
     total = [torch.zeros_like(p) for p in D.parameters]
@@ -159,7 +159,8 @@ def test_lazy_r1_is_r1_of_every_round_on_average():
 
 def test_adam_is_scaled_for_one_step_more_in_k_rounds():
     """c = k / (k + 1): 16 / 17 for the critic, 4 / 5 for the generator; players without a lazy step stay as set."""
-    game, _ = start("stylegan2", lr_critic=1e-3, lr_generator=1e-3, beta1=0.5, beta2=0.99)
+    paper = {"r1_every": 16, "path_weight": 1.0, "path_every": 4}
+    game, _ = start("stylegan2", lr_critic=1e-3, lr_generator=1e-3, beta1=0.5, beta2=0.99, **paper)
     for name, c in (("D", 16 / 17), ("G", 4 / 5)):
         (group,) = game[name].optimizer.param_groups
         assert group["lr"] == pytest.approx(c * 1e-3)
