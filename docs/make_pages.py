@@ -1,10 +1,13 @@
 """Writes the page of every recipe, from the recipe's file and from runs made here.
 
-    python docs/make_pages.py [--recipes a,b] [--budget 60s] [--points-budget 20s] [--jobs 2] [--pages-only]
+    python docs/make_pages.py [--recipes a,b] [--budget 60s] [--points-budget 20s] [--jobs 2] [--keep DIR]
+                                [--pages-only]
 
 Each recipe is trained by the command itself, one thread a run: on ``mnist``, and on ``ring8`` where it takes points.
-What is kept of a run are its pictures, in docs/recipes/img/, and its facts, in docs/recipes/runs.json; the pages can be
-written again from these with ``--pages-only``. The list of recipes in mkdocs.yml is brought up to date as well.
+What is kept of a run are its pictures, in docs/recipes/img/, and its facts and scores, in docs/recipes/runs.json; the
+pages can be written again from these with ``--pages-only``. The list of recipes in mkdocs.yml and the table of scores
+in docs/recipes/index.md are brought up to date as well. A run on images stands beside dcgan's of the same budget, so
+that one should be run, too: ``--recipes dcgan,sngan --budget 10m``.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+from page_scores import REFERENCE, beside, reference, scores, table
 from PIL import Image
 from terms import explain
 
@@ -39,11 +43,15 @@ from saddle.objectives import Adversarial, FDivergence
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "recipes"
 RUNS = PAGES / "runs.json"
+BEGIN, END = "<!-- scores -->", "<!-- end -->"
+"""Around the table of scores in the index."""
 LARGEST = 60_000
 """Bytes a picture may have."""
 QUICK = ["--width", "32", "--batch", "32", "--lr_generator", "5e-4", "--lr_critic", "5e-4"]
 IMAGE_FLAGS = {
-    **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan"), QUICK),
+    **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan", "rpgan", "mgan", "gman"), QUICK),
+    **dict.fromkeys(("infogan", "sgan", "ali", "bigan", "veegan"), QUICK),
+    "sngan": ["--conditional", "true"],
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],
@@ -70,6 +78,7 @@ def main() -> None:
     parser.add_argument("--budget", default="60s", help="training time on images (default: 60s)")
     parser.add_argument("--points-budget", default="20s", help="training time on points (default: 20s)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, of a thread each (default: 2)")
+    parser.add_argument("--keep", type=Path, help="where run folders stay (default: they do not)")
     parser.add_argument(
         "--pages-only", action="store_true", help="train nothing: write the pages from docs/recipes/runs.json"
     )
@@ -81,11 +90,13 @@ def main() -> None:
         wanted = [("mnist", args.budget), ("ring8", args.points_budget)]
         jobs = [(n, data, b) for n, m in modules.items() for data, b in wanted if data == "mnist" or takes_points(m)]
         with ThreadPoolExecutor(args.jobs) as pool:
-            for (name, data, _), found in zip(jobs, pool.map(lambda job: train(*job), jobs), strict=True):
+            for (name, data, _), found in zip(jobs, pool.map(lambda job: train(*job, args.keep), jobs), strict=True):
                 if isinstance(found, str):
                     failures.append(found)
                 else:
                     keep_facts(f"{name} {data}", found)
+                    if (name, data) == (REFERENCE, "mnist"):
+                        keep_facts(reference(args.budget), found)
     write_pages()
     sys.exit("\n".join(failures) or None)
 
@@ -102,13 +113,13 @@ def takes_points(module: ModuleType) -> bool:
 # Training
 
 
-def train(recipe: str, data: str, budget: str) -> Facts | str:
+def train(recipe: str, data: str, budget: str, keep: Path | None) -> Facts | str:
     """Train a recipe by the command and keep its pictures. Returns the run's facts, or what went wrong."""
     flags = (POINTS_FLAGS if data == "ring8" else IMAGE_FLAGS).get(recipe, [])
     words = ["train", recipe, "--data", data, "--budget", budget, *flags, "--threads", "1"]
     print("saddle", shlex.join(words), file=sys.stderr, flush=True)
     with TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
+        run = (keep or Path(folder)) / f"{recipe}-{data}-{budget}"
         command = [sys.executable, "-m", "saddle", *words, "--json", "--out", str(run)]
         done = subprocess.run(
             command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
@@ -119,9 +130,10 @@ def train(recipe: str, data: str, budget: str) -> Facts | str:
         rows = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
         for picture in ("samples", "curves"):
             shrink(run / f"{picture}.png", PAGES / "img" / f"{recipe}-{data}-{picture}.png")
+        found = {"scores": scores(run)} if data == "mnist" else {}
     terms = list(dict.fromkeys(key for row in rows for key in row if "." in key))
     kept = {key: told[key] for key in ("rounds", "images", "seconds")}
-    return {"command": f"saddle {shlex.join(words)}", **kept, "terms": terms}
+    return {"command": f"saddle {shlex.join(words)}", "budget": budget, **kept, **found, "terms": terms}
 
 
 def keep_facts(key: str, facts: Facts) -> None:
@@ -158,6 +170,8 @@ def write_pages() -> None:
     runs = stored()
     for name in recipes.names():
         (PAGES / f"{name}.md").write_text(page(name, runs), encoding="utf-8")
+    index = PAGES / "index.md"
+    index.write_text(with_scores(index.read_text(encoding="utf-8"), runs), encoding="utf-8")
     file = ROOT / "mkdocs.yml"
     file.write_text(with_recipes(file.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -174,6 +188,14 @@ def with_recipes(config: str) -> str:
     return changed
 
 
+def with_scores(text: str, runs: dict[str, Facts]) -> str:
+    """The index with the table of scores between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert end, f"docs/recipes/index.md has the lines {BEGIN} and {END}"
+    return f"{before}{BEGIN}\n{table(runs)}\n{END}{after}"
+
+
 def page(name: str, runs: dict[str, Facts]) -> str:
     """The page of a recipe, as Markdown."""
     entry = next(entry for entry in recipes.catalogue() if entry["name"] == name)
@@ -188,7 +210,7 @@ def page(name: str, runs: dict[str, Facts]) -> str:
         f"Source: {linked(entry['source'])}. File: `{Path(module.__file__ or '').relative_to(ROOT).as_posix()}`.",
         "## Train it",
         f"```console\n$ saddle train {name} --data mnist --budget 2m\n```",
-        *(picture for data, facts in mine.items() for picture in pictures(name, data, facts)),
+        *(picture for data in mine for picture in pictures(name, data, runs)),
         "## What the players minimise",
         *losses(module),
         "## What it logs",
@@ -205,8 +227,9 @@ def page(name: str, runs: dict[str, Facts]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def pictures(name: str, data: str, facts: Facts) -> Iterator[str]:
-    """A run's command, what it came to, and its pictures."""
+def pictures(name: str, data: str, runs: dict[str, Facts]) -> Iterator[str]:
+    """A run's command, what it came to, its pictures and scores."""
+    facts = runs[f"{name} {data}"]
     seen = "images" if data == "mnist" else "points"
     yield f"### On {seen}: {data}"
     yield (
@@ -215,6 +238,7 @@ def pictures(name: str, data: str, facts: Facts) -> Iterator[str]:
     )
     yield f"![Samples of {name} on {data}](img/{name}-{data}-samples.png)"
     yield CAPTIONS[data]
+    yield from beside(name, facts, runs)
     yield f"![Logged terms of {name} on {data}](img/{name}-{data}-curves.png)"
 
 
