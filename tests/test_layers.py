@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "saddle"
 FILES = sorted(ROOT.rglob("*.py"))
-LAYERS = ["config", "data", "networks", "objectives", "game", "recipes", "evaluation", "latent"]
+LAYERS = ["config", "writing", "data", "networks", "objectives", "game", "recipes", "evaluation", "latent"]
 LAYERS += ["benchmarks", "theory", "app"]
 OUTER = ["__init__", "__main__"]  # the package's own door stands outside and may reach all of it
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from saddle.app.pictures import write_whole
 from saddle.app.scatter import FAKE, GREY, REAL, new_figure, tidy
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,10 +94,8 @@ def save_curves(rows: Sequence[Row], path: Path) -> None:
 
 
 def _save(figure: "Figure", path: Path) -> None:
-    def write(temporary: Path) -> None:
-        figure.savefig(temporary, format="png", dpi=130)
-
-    write_whole(path, write)
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=130)
 
 
 def score_curves(rows: Sequence[Row], paper: str = "none") -> "Figure":

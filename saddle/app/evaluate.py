@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from saddle.app.parser import Parser
 from saddle.config import require
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,7 +110,6 @@ def _say(line: str) -> None:
 
 def _write(card: "Scorecard", document: dict[str, Any], out: Path) -> None:
     from saddle.app.cards import save_card, save_pictures
-    from saddle.app.runs import write_text
 
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     if out.suffix == ".json":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from saddle.app.parser import Parser
 from saddle.config import choose, require
+from saddle.writing import replacing, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,21 +39,15 @@ def main(argv: list[str]) -> int:
     require(out.suffix == wanted, "out", args.out, f"a name ending in {wanted}")
     _require_packages(args.format)
     from saddle.app.generator import of_run
-    from saddle.app.pictures import write_whole
-    from saddle.app.runs import Run, write_text
+    from saddle.app.runs import Run
 
     made = of_run(Run.open(args.run))
-    worst = 0.0
-
-    def write(path: Path) -> None:
-        nonlocal worst
+    with replacing(out) as part:
         with _quiet():
-            again = form(made, path)
+            again = form(made, part)
             z, y = made.example(TRIED)
             worst = float((again(z, y) - made(z, y)).abs().max())
         require(worst <= TOLERANCE, args.format, f"{worst:.2g} from the run's samples", f"at most {TOLERANCE:g}")
-
-    write_whole(out, write)
     note = out.with_name(f"{out.name}.md")
     write_text(note, _note(out, args.format, made))
     told = {"file": str(out), "note": str(note), "format": args.format, "difference": worst, **made.about}

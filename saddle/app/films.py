@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saddle.app.pictures import write_whole
 from saddle.config import require
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,10 +36,12 @@ def save_film(frames: "Sequence[Image]", path: Path, fps: int) -> None:
     require(path.suffix in (".gif", ".mp4"), "out", path, "a name ending in .gif or .mp4")
     require(1 <= fps <= 100, "fps", fps, "1 to 100 frames a second")
     if path.suffix == ".gif":
-        write_whole(path, lambda temporary: _gif(frames, temporary, fps))
+        with replacing(path) as part:
+            _gif(frames, part, fps)
     else:
         av = _video()
-        write_whole(path, lambda temporary: _mp4(av, frames, temporary, fps))
+        with replacing(path) as part:
+            _mp4(av, frames, part, fps)
 
 
 def _gif(frames: "Sequence[Image]", path: Path, fps: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from saddle.app.runs import WEIGHTS, Run, rebuild, write_text
+from saddle.app.runs import WEIGHTS, Run, rebuild
 from saddle.config import require
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,6 +1,5 @@
 """``saddle invert``: the latents whose samples come nearest to given images."""
 
-import io
 import json
 import math
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from saddle.app.asked import add_common, require_out, say
 from saddle.app.parser import Parser
 from saddle.config import require
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     import argparse
@@ -126,11 +126,8 @@ def _draw(x: "Tensor", found: "Found", out: Path) -> None:
 def _keep(latents: "Tensor", path: Path) -> None:
     import numpy as np
 
-    from saddle.app.pictures import write_whole
-
-    buffer = io.BytesIO()
-    np.save(buffer, latents.numpy(), allow_pickle=False)
-    write_whole(path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, latents.numpy(), allow_pickle=False)
 
 
 def _rows(names: list[str], found: "Found") -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saddle.app.parser import parse_settings, setting_names
-from saddle.app.pictures import write_whole
 from saddle.config import require
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
     valid = out.suffix in FORMATS and bool(out.stem)
     require(valid, "out", out, "a name ending in .png, .gif or .html")
     lab: Lab = module.run(config)
-    write_whole(out, lambda path: save(lab, path, out.suffix))
+    with replacing(out) as part:
+        save(lab, part, out.suffix)
     if as_json:
         print(json.dumps(lab.document() | {"figure": str(out)}, indent=1, allow_nan=False))
     else:

@@ -1,8 +1,7 @@
 """Pictures of samples: grids of images, captioned rows, and what a game draws from one fixed z."""
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from saddle.config import require
 from saddle.data.dataset import Dataset, to_floats
 from saddle.evaluation.side import to_bytes
 from saddle.game import Game, Sampler, generate, latents
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -31,7 +31,6 @@ __all__ = [
     "save_png",
     "single",
     "slerp",
-    "write_whole",
 ]
 
 GAP = 2
@@ -224,26 +223,8 @@ def nearest(fake: Tensor, real: Tensor, chunk: int = 4096) -> Tensor:
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all; the folder is made if it does not exist."""
-
-    def write(temporary: Path) -> None:
-        image.save(temporary, format="PNG", optimize=True)
-
-    write_whole(path, write)
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file in the same folder, then put it in the place of ``path``.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written; what was at ``path`` is still there.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part:
+        image.save(part, format="PNG", optimize=True)
 
 
 def _bytes(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from saddle.app.options import TrainOptions, spell_duration
 from saddle.app.parser import Parser
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.data import Dataset
@@ -51,7 +52,6 @@ def write_report(folder: Path, game: "Game", dataset: "Dataset", summary: Mappin
         OSError: the page cannot be written; an older one is still there.
     """
     from saddle.app import gallery, page
-    from saddle.app.pictures import write_whole
     from saddle.app.runs import Run
 
     run = Run.open(folder) if (folder / "config.json").exists() else Run(folder, {})
@@ -74,12 +74,8 @@ def write_report(folder: Path, game: "Game", dataset: "Dataset", summary: Mappin
     ]
     text = page.page(f"{title} · saddle", body)
     path = folder / "report.html"
-    write_whole(path, lambda temporary: _write(temporary, text))
+    write_text(path, text, errors="replace")  # a folder's name may not be UTF-8
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", errors="replace")  # a folder's name may not be UTF-8
 
 
 def _escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from saddle.app.options import read_settings
 from saddle.config import require
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.data import Dataset
@@ -235,19 +236,6 @@ def next_free(parent: Path) -> Path:
     """The next number under a folder of runs: runs/0001, runs/0002, ..."""
     taken = [int(path.name) for path in parent.glob("*") if path.name.isdecimal()]
     return parent / f"{max(taken, default=0) + 1:04d}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = str(path)  # a full disk does not say which file it has no room for
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def checked(config: Any, file: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """``saddle sample``: draw from a trained run."""
 
 import argparse
-import io
 import json
 import math
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from saddle.app.parser import Parser
 from saddle.config import require
+from saddle.writing import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,12 +80,11 @@ def _parser() -> argparse.ArgumentParser:
 def _write(x: "Tensor", out: Path, run: "Run") -> None:
     import numpy as np
 
-    from saddle.app.pictures import grid, save_png, single, write_whole
+    from saddle.app.pictures import grid, save_png, single
 
     if out.suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, x.numpy(), allow_pickle=False)
-        write_whole(out, lambda path: path.write_bytes(buffer.getvalue()))
+        with replacing(out) as part, part.open("wb") as file:
+            np.save(file, x.numpy(), allow_pickle=False)
     elif out.suffix == ".png":
         out.parent.mkdir(parents=True, exist_ok=True)
         save_png(_plot(x, run) if run.spec.points else grid(x), out)

@@ -4,11 +4,12 @@ import os
 import warnings
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from saddle.writing import replacing
 
 __all__ = ["cache_folder", "keep_array", "kept_array"]
 
@@ -32,18 +33,12 @@ def kept_array(path: Path) -> NDArray[np.uint8] | None:
 
 def keep_array(path: Path, x: NDArray[np.uint8]) -> None:
     """Write bytes into a cache file, whole or not at all; where that cannot be done, a warning is all that happens."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, x=x)
-        os.replace(temporary, path)
     except OSError as error:
         warnings.warn(
             f"cache={path.parent}: cannot be written ({error.strerror}), so nothing is kept for the next run; "
             "SADDLE_CACHE names another folder",
             stacklevel=2,
         )
-    finally:
-        with suppress(OSError):  # a folder that may not even be looked into
-            temporary.unlink(missing_ok=True)

@@ -1,12 +1,9 @@
 """Packing: a user's images written once, at the size they are trained at, as PNGs in a zip."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from PIL import Image
@@ -16,6 +13,7 @@ from saddle.config import require
 from saddle.data.dataset import Images
 from saddle.data.files import MANIFEST
 from saddle.data.known import load
+from saddle.writing import replacing
 
 __all__ = ["pack"]
 
@@ -51,28 +49,13 @@ def pack(
     if not isinstance(data, Images):
         raise ValueError(f"data={path}: expected images to pack, but it holds points")
     names = data.spec.class_names or tuple(f"{label:05d}" for label in range(data.spec.classes))
-    with _whole(out_zip) as file, ZipFile(file, "w", ZIP_STORED) as archive:
+    with replacing(out_zip) as part, ZipFile(part, "w", ZIP_STORED) as archive:
         manifest = {"size": data.spec.size, "channels": data.spec.channels, "classes": names}
         archive.writestr(_entry(MANIFEST), json.dumps(manifest))
         for index, image in enumerate(data.images.permute(0, 2, 3, 1)):  # (S, S, C)
             folder = "" if data.labels is None else names[int(data.labels[index])] + "/"
             archive.writestr(_entry(f"{folder}{index:09d}.png"), _png(image))
     return data
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name when it is complete and on the disk, and not before."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _png(image: Tensor) -> bytes:

@@ -6,7 +6,6 @@ states, data order) and, in its header, one JSON document (rounds, optimiser set
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor
 from saddle.config import require
 from saddle.game.dynamics import NonFinite
 from saddle.game.game import Game, Player
+from saddle.writing import replacing
 
 __all__ = [
     "Damaged",
@@ -149,22 +149,11 @@ def state(game: Game) -> tuple[Tensors, dict[str, Any]]:
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint file through a temporary one in the same folder, so that ``path`` is always whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     text = json.dumps(facts, sort_keys=True)
     header = {"saddle": json.dumps({"facts": text, "sha256": _digest(plain, text)})}  # one key: its order is the file's
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(safetensors_bytes(plain, header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = str(path)  # a full disk does not say which file it has no room for
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(safetensors_bytes(plain, header))
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:

@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
-from saddle.app.pictures import GAP, LINE, draw, grid, labelled_grid, nearest, save_png, slerp, write_whole
+from saddle.app.pictures import GAP, LINE, draw, grid, labelled_grid, nearest, slerp
 from saddle.app.scatter import FAKE, scatter
 from saddle.data import Images, Points, Spec
 from saddle.data.dataset import to_floats
@@ -200,20 +199,3 @@ def test_a_game_on_points_gives_a_plot(rng):
 def test_a_game_without_samples_is_refused(digits):
     with pytest.raises(ValueError, match="generates something"):
         draw(Game([], []), digits)
-
-
-def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "new" / "grid.png"
-    save_png(grid(torch.zeros(1, 1, 4, 4)), path)
-    before = path.read_bytes()
-
-    def fail(temporary):
-        temporary.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(path, fail)
-    assert path.read_bytes() == before
-    assert [file.name for file in path.parent.iterdir()] == ["grid.png"]
-    with Image.open(path) as image:
-        assert image.format == "PNG"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from saddle.app.compare.work import Work, add_flags, failure, say, tell_part
 from saddle.app.parser import Parser
 from saddle.config import require
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.app.compare.prepare import Prepared, Request
@@ -92,7 +93,6 @@ def _gather(prepared: "Prepared", protocol: "Protocol", as_json: bool) -> int:
     from saddle.app.bench.scores import Scores
     from saddle.app.bench.words import markdown, show
     from saddle.app.compare.fleet import state
-    from saddle.app.runs import write_text
 
     study = prepared.study
     states = {entry: state(study, entry) for entry in study.entries()}

@@ -13,9 +13,10 @@ from saddle.app.compare.scores import newest
 from saddle.app.compare.study import Entry, Study
 from saddle.app.pictures import aside
 from saddle.app.progress import counting
-from saddle.app.runs import Run, rebuild, write_text
+from saddle.app.runs import Run, rebuild
 from saddle.benchmarks.protocol import Protocol
 from saddle.game import sample
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.data import Dataset

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from saddle.app.compare.work import Work, add_flags, failure, say, tell_part
 from saddle.app.parser import Parser
 from saddle.config import choose, require
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.app.compare.prepare import Prepared, Request
@@ -110,7 +111,6 @@ def _gather(prepared: "Prepared", args: argparse.Namespace) -> int:
     from saddle.app.compare.results import collect
     from saddle.app.compare.scores import Scores
     from saddle.app.compare.words import markdown, show
-    from saddle.app.runs import write_text
 
     study = prepared.study
     states = [(entry, state(study, entry)) for entry in study.entries()]

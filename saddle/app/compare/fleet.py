@@ -15,7 +15,8 @@ from typing import Any
 
 from saddle.app.compare.study import Entry, Study
 from saddle.app.options import duration, spell_duration
-from saddle.app.runs import Run, write_text
+from saddle.app.runs import Run
+from saddle.writing import write_text
 
 __all__ = ["State", "state", "train"]
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from saddle.app.compare.study import Entry, Study
 from saddle.app.progress import counting
-from saddle.app.runs import Run, write_text
+from saddle.app.runs import Run
 from saddle.app.sides import evaluate, model_of
 from saddle.config import require
 from saddle.evaluation.scoring import as_side
 from saddle.evaluation.side import Side
 from saddle.evaluation.table import MEASURES
 from saddle.game import checkpoint
+from saddle.writing import write_text
 
 if TYPE_CHECKING:
     from saddle.data import Dataset

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from saddle import __version__
-from saddle.app.runs import write_text
 from saddle.config import require
+from saddle.writing import write_text
 
 __all__ = ["FILE", "Arm", "Entry", "Study", "spell_target"]
 
