@@ -52,11 +52,13 @@ IMAGE_FLAGS = {
     **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan", "rpgan", "mgan", "gman"), QUICK),
     **dict.fromkeys(("infogan", "sgan", "ali", "bigan", "veegan"), QUICK),
     "sngan": ["--conditional", "true"],
+    "stylegan2": ["--decay_until", "130000"],
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],
 }
-"""For a minute on one core: narrower, with smaller batches and larger steps than the papers' settings, the defaults."""
+"""For minutes on one core: narrower, smaller batches and larger steps than in the papers, where those are the defaults;
+labels for sngan; and for stylegan2 steps that fall to 0 over the images of ten minutes."""
 POINTS_FLAGS = {
     "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
     "ebgan": ["--margin", "1"],
