@@ -52,7 +52,7 @@ IMAGE_FLAGS = {
     **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan", "rpgan", "mgan", "gman"), QUICK),
     **dict.fromkeys(("infogan", "sgan", "ali", "bigan", "veegan"), QUICK),
     "sngan": ["--conditional", "true"],
-    "stylegan2": ["--decay_until", "130000"],
+    "stylegan2": ["--decay_until", "112000"],
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],
