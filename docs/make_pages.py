@@ -52,13 +52,14 @@ IMAGE_FLAGS = {
     **dict.fromkeys(("lsgan", "hinge-gan", "dragan", "ebgan", "rpgan", "mgan", "gman"), QUICK),
     **dict.fromkeys(("infogan", "sgan", "ali", "bigan", "veegan"), QUICK),
     "sngan": ["--conditional", "true"],
+    "sagan": ["--decay_until", "230000"],
     "stylegan2": ["--decay_until", "112000"],
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],
 }
 """For minutes on one core: narrower, smaller batches and larger steps than in the papers, where those are the defaults;
-labels for sngan; and for stylegan2 steps that fall to 0 over the images of ten minutes."""
+labels for sngan; and for sagan and stylegan2 steps that fall to 0 over the images of ten minutes."""
 POINTS_FLAGS = {
     "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
     "ebgan": ["--margin", "1"],
