@@ -53,7 +53,7 @@ IMAGE_FLAGS = {
     **dict.fromkeys(("infogan", "sgan", "ali", "bigan", "veegan"), QUICK),
     "sngan": ["--conditional", "true"],
     "sagan": ["--decay_until", "230000"],
-    "stylegan2": ["--decay_until", "112000"],
+    "stylegan2": ["--decay_until", "130000"],
     "fgan": [*QUICK, "--loss", "heuristic"],
     "wgan": ["--width", "32", "--batch", "32", "--lr_generator", "2e-4", "--lr_critic", "2e-4"],
     "wgan-gp": [*QUICK, "--n_critic", "2"],
