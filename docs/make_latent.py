@@ -92,7 +92,8 @@ def shown(name: str, folder: Path) -> str:
     typed = "saddle " + shlex.join(f"runs/{RUNS[entry.recipe]}" if word == "RUN" else word for word in entry.words)
     if entry.alt:
         return f"```console\n$ {typed}\n```\n\n![{entry.alt}](img/latent-{name}.png)"
-    return f"```console\n$ {typed}\n{done.stdout.strip()}\n```".replace(str(run), f"runs/{RUNS[entry.recipe]}")
+    told = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    return f"```console\n$ {typed}\n{told}\n```".replace(str(run), f"runs/{RUNS[entry.recipe]}")
 
 
 def with_shown(page: str, name: str, text: str) -> str:
