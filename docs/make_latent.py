@@ -7,7 +7,6 @@ a command prints goes into the page, between the marks ``<!-- shown NAME -->`` a
 """
 
 import argparse
-import re
 import shlex
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from make_pages import shrink
+from marks import filled
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "latent.md"
@@ -71,7 +71,8 @@ def main() -> None:
     parser.add_argument("--only", help="names separated by commas; by default all")
     args = parser.parse_args()
     for name in args.only.split(",") if args.only else SHOWN:
-        PAGE.write_text(with_shown(PAGE.read_text(encoding="utf-8"), name, shown(name, args.folder)), encoding="utf-8")
+        text = shown(name, args.folder)
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), f"shown {name}", text), encoding="utf-8")
 
 
 def shown(name: str, folder: Path) -> str:
@@ -94,16 +95,6 @@ def shown(name: str, folder: Path) -> str:
         return f"```console\n$ {typed}\n```\n\n![{entry.alt}](img/latent-{name}.png)"
     told = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
     return f"```console\n$ {typed}\n{told}\n```".replace(str(run), f"runs/{RUNS[entry.recipe]}")
-
-
-def with_shown(page: str, name: str, text: str) -> str:
-    """The page with this between a name's marks."""
-    mark = f"<!-- shown {name} -->"
-    changed, count = re.subn(
-        rf"{mark}\n.*?<!-- end -->", lambda _: f"{mark}\n{text}\n<!-- end -->", page, flags=re.DOTALL
-    )
-    assert count == 1, f"{PAGE.name} has the mark {mark} once"
-    return changed
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+from marks import filled
 from page_scores import REFERENCE, beside, reference, scores, table
 from PIL import Image
 from terms import explain
@@ -43,8 +44,6 @@ from saddle.objectives import Adversarial, FDivergence
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "recipes"
 RUNS = PAGES / "runs.json"
-BEGIN, END = "<!-- scores -->", "<!-- end -->"
-"""Around the table of scores in the index."""
 LARGEST = 60_000
 """Bytes a picture may have."""
 QUICK = ["--width", "32", "--batch", "32", "--lr_generator", "5e-4", "--lr_critic", "5e-4"]
@@ -174,7 +173,7 @@ def write_pages() -> None:
     for name in recipes.names():
         (PAGES / f"{name}.md").write_text(page(name, runs), encoding="utf-8")
     index = PAGES / "index.md"
-    index.write_text(with_scores(index.read_text(encoding="utf-8"), runs), encoding="utf-8")
+    index.write_text(filled(index.read_text(encoding="utf-8"), "scores", table(runs)), encoding="utf-8")
     file = ROOT / "mkdocs.yml"
     file.write_text(with_recipes(file.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -189,14 +188,6 @@ def with_recipes(config: str) -> str:
     )
     assert count == 1, "mkdocs.yml has a line '  - Recipes:' in its navigation"
     return changed
-
-
-def with_scores(text: str, runs: dict[str, Facts]) -> str:
-    """The index with the table of scores between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert end, f"docs/recipes/index.md has the lines {BEGIN} and {END}"
-    return f"{before}{BEGIN}\n{table(runs)}\n{END}{after}"
 
 
 def page(name: str, runs: dict[str, Facts]) -> str:

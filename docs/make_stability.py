@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from marks import filled
+
 from saddle.app.bench.words import table
 from saddle.app.compare.words import line
 
@@ -57,9 +59,10 @@ def main() -> None:
     KEPT.mkdir(exist_ok=True)
     for folder in sys.argv[1:]:
         take(Path(folder))
-    block = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(block.sub(lambda found: f"{found[1]}{written(found[2])}\n{found[3]}", page), encoding="utf-8")
+    for protocol in re.findall(r"<!-- table (\S+) -->", page):
+        page = filled(page, f"table {protocol}", written(protocol))
+    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

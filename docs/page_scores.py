@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from saddle.app.options import duration
 from saddle.app.sides import model_of
 
 REFERENCE = "dcgan"
@@ -63,7 +64,7 @@ def table(runs: Mapping[str, Facts]) -> str:
     kept = {key.split()[0]: facts for key, facts in runs.items() if "scores" in facts and len(key.split()) == 2}
     lines = [f"| recipe | time | {' | '.join(COLUMNS.values())} | FID over dcgan's after the same time |"]
     lines.append(f"| --- | --- |{' --- |' * (len(COLUMNS) + 1)}")
-    for name, facts in sorted(kept.items(), key=lambda pair: (-_seconds(pair[1]["budget"]), pair[1]["scores"]["fid"])):
+    for name, facts in sorted(kept.items(), key=lambda pair: (-duration(pair[1]["budget"]), pair[1]["scores"]["fid"])):
         held = runs.get(reference(facts["budget"]), {}).get("scores")
         ratio = f"{facts['scores']['fid'] / held['fid']:.2f}" if held else ""
         lines.append(f"| [{name}]({name}.md) | {facts['budget']} | {_cells(facts['scores'])} | {ratio} |")
@@ -82,7 +83,3 @@ def row(name: str, facts: Facts) -> str:
 
 def _cells(found: Mapping[str, float]) -> str:
     return " | ".join(f"{found[key]:.3g}" if key in found else "" for key in COLUMNS)
-
-
-def _seconds(budget: str) -> float:
-    return float(budget[:-1]) * {"s": 1, "m": 60}[budget[-1]]

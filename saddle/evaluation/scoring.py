@@ -94,14 +94,15 @@ def evaluate(
 def run(study: Study, measures: Sequence[str] | str | None = None, progress: Progress | None = None) -> Scorecard:
     """The measures of a study that is ready: see `evaluate`."""
     names, named = chosen(measures)
-    for name in names if named else ():  # before any is computed, so that no result is lost to a name that cannot run
-        if reason := missing(name, study):
+    lacking = {name: missing(name, study) for name in names}
+    for name, reason in lacking.items() if named else ():  # before any is computed, so that no result is lost
+        if reason is not None:
             raise ValueError(f"measures={name}: {reason}")
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
     skipped: dict[str, str] = {}
     for done, name in enumerate(names):
-        reason = missing(name, study)
+        reason = lacking[name]
         if reason is None:
             if progress:
                 progress(name, done, len(names))

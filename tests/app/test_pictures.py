@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from saddle.app.pictures import GAP, LINE, draw, grid, labelled_grid, nearest, slerp
+from saddle.app.pictures import GAP, LINE, draw, grid, labelled_grid, nearest, save_png, slerp
 from saddle.app.scatter import FAKE, scatter
 from saddle.data import Images, Points, Spec
 from saddle.data.dataset import to_floats
@@ -199,3 +200,11 @@ def test_a_game_on_points_gives_a_plot(rng):
 def test_a_game_without_samples_is_refused(digits):
     with pytest.raises(ValueError, match="generates something"):
         draw(Game([], []), digits)
+
+
+def test_a_picture_is_written_as_png_into_a_folder_that_is_made(tmp_path):
+    path = tmp_path / "new" / "grid.png"
+    save_png(grid(torch.zeros(1, 1, 4, 4)), path)
+    assert [file.name for file in path.parent.iterdir()] == ["grid.png"]
+    with Image.open(path) as image:
+        assert image.format == "PNG"
