@@ -59,17 +59,15 @@ class SpectralNorm(nn.Module):
         self.iterations, self.axis = iterations, axis
         matrix = self._matrix(weight.detach())
         u = matrix @ torch.randn_like(matrix[0])  # in the range of W, so that no iteration can lose it
-        for _ in range(WARM_UP):
-            u, _ = _power_step(matrix, u)
+        u, _ = _power_iteration(matrix, u, WARM_UP)
         self.register_buffer("u", F.normalize(u, dim=0))  # (outputs,)
 
     def forward(self, weight: Tensor) -> Tensor:
         """W / sigma(W), of W's shape."""
         matrix = self._matrix(weight)  # (outputs, inputs * places)
+        iterate = _apart if self.training and torch.compiler.is_compiling() else _power_iteration
         with torch.no_grad():
-            u, v = _power_step(matrix, self.u)
-            for _ in range(self.iterations - 1):
-                u, v = _power_step(matrix, u)
+            u, v = iterate(matrix, self.u, self.iterations)
             if self.training:
                 self.u.copy_(u)
         sigma = (u * (matrix * v).sum(1)).sum()  # products and sums: autocast leaves their precision alone
@@ -113,7 +111,24 @@ def spectral_norm(module: Net, iterations: int = 1, embeddings: bool = False) ->
     return module
 
 
-def _power_step(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """v = W^T u / |W^T u|,  u = W v / |W v|: algorithm 1, lines 4 and 5."""
-    v = F.normalize((matrix * u[:, None]).sum(0), dim=0)  # (inputs * places,)
-    return F.normalize((matrix * v).sum(1), dim=0), v
+def _power_iteration(matrix: Tensor, u: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """v = W^T u / |W^T u|,  u = W v / |W v|, so many times: algorithm 1, lines 4 and 5; new tensors u and v."""
+    for _ in range(iterations):
+        v = F.normalize((matrix * u[:, None]).sum(0), dim=0)  # (inputs * places,)
+        u = F.normalize((matrix * v).sum(1), dim=0)
+    return u, v
+
+
+@torch.library.custom_op("saddle::power_iteration", mutates_args=())
+def _apart(matrix: Tensor, u: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """The same where ``torch.compile`` cannot look inside.
+
+    A compiled backward pass may save what it recomputes cheaply: v from the buffer u of before, which this very use
+    and the critic's next one overwrite. The outputs of an operation of one's own are saved as they are.
+    """
+    return _power_iteration(matrix, u, iterations)
+
+
+@_apart.register_fake
+def _(matrix: Tensor, u: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(u), matrix.new_empty(matrix.shape[1])
