@@ -16,8 +16,15 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_THREADS = 1024
-ADDED = ("compile", "evaluate_every", "remedies")
-"""Settings that earlier runs do not hold, because there were none: they played with the defaults."""
+ADDED = {
+    "compile": False,
+    "critic_norm": "batch",
+    "evaluate_every": None,
+    "fake_class_weight": 1.0,
+    "penalty_every": 1,
+    "remedies": "",
+}
+"""Settings that earlier runs do not hold, because there were none, and the values that those runs played with."""
 LONGEST = 1e10
 """Seconds a time may have: 300 years."""
 
@@ -178,8 +185,7 @@ def read_settings(config: Callable[..., T], values: Mapping[str, Any], where: st
     from jsonargparse import ArgumentError, ArgumentParser
 
     names = setting_names(config)
-    defaults = {field.name: field.default for field in fields(config) if field.name in ADDED}  # type: ignore[arg-type]
-    values = defaults | dict(values)
+    values = {name: value for name, value in ADDED.items() if name in names} | dict(values)
     missing = next((name for name in names if name not in values), None)
     require(missing is None, f"{where}: {missing}", "missing", "a value")
     parser = ArgumentParser(exit_on_error=False)

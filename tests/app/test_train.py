@@ -209,13 +209,26 @@ def test_settings_given_again_unchanged_are_no_reason_to_refuse(twice, saddle):
 
 
 def test_a_run_from_before_a_setting_was_added_goes_on(run, saddle, same):
-    """Its config.json lacks what there was not; it had the default."""
+    """Its config.json lacks what there was not; it played with what is the default still."""
     assert run("a", "--rounds", 6).status == run("b", "--rounds", 3).status == 0
     file = Path("b/config.json")
     config = json.loads(file.read_text())
     del config["options"]["evaluate_every"], config["settings"]["remedies"]
     file.write_text(json.dumps(config))
     assert saddle("train", "--resume", "b", "--rounds", 6).status == 0
+    assert same("a", "b")
+
+
+def test_a_run_from_before_penalties_were_lazy_keeps_its_own(saddle, same):
+    """It took them at each step, which is not today's default."""
+    words = ("train", "r3gan", "--data", "digits", "--size", 8, "--batch", 8, "--z_dim", 4, "--threads", 1)
+    for run, rounds in (("a", 4), ("b", 2)):
+        assert saddle(*words, "--rounds", rounds, "--penalty_every", 1, "--out", run).status == 0
+    file = Path("b/config.json")
+    config = json.loads(file.read_text())
+    del config["settings"]["penalty_every"]
+    file.write_text(json.dumps(config))
+    assert saddle("train", "--resume", "b", "--rounds", 4).status == 0
     assert same("a", "b")
 
 

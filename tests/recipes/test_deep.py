@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from saddle.data import ring
-from saddle.data.spec import Spec
+from saddle.data.spec import Batch, Spec
 from saddle.game import play, sample
 from saddle.objectives import r1
 from saddle.recipes.deep import r3gan
@@ -79,11 +79,37 @@ def test_the_penalties_are_those_of_the_formula():
         assert torch.allclose(one, other, atol=1e-6)
 
 
+def test_penalties_now_and_then_weigh_as_much_as_penalties_at_each_step():
+    """Every third round a step of their own on the same slopes, three times as heavy, and pairs alone in the others."""
+    x, found = torch.rand(4, 1, 8, 8), {}
+    for every in (1, 3):
+        torch.manual_seed(0)
+        game = r3gan.build(r3gan.Config(z_dim=4, width=8, penalty_every=every), Spec(1, 8))
+        for p in game["G"].parameters + game["D"].parameters:
+            p.data = torch.randn(p.shape) * 0.1  # the last layers of blocks begin at zero
+        moves = [move for move in game.moves if move.player == "D"]
+        found[every] = [(m.every, m.fresh, m.loss(Batch(x), torch.Generator().manual_seed(1))) for m in moves]
+    ((_, _, whole),) = found[1]
+    (_, _, pairs), (rounds, fresh, slopes) = found[3]
+    assert (rounds, fresh) == (3, False)
+    assert pairs == {"pair": whole["pair"]}
+    assert {name: value.item() for name, value in slopes.items()} == {
+        name: pytest.approx(3 * whole[name].item()) for name in ("r1", "r2")
+    }
+    assert whole["r1"] > 0
+
+
+@pytest.mark.parametrize("spec, rounds", [(Spec(1, 8), 8), (Spec(2), 1)])
+def test_images_take_penalties_now_and_then_and_points_at_each_step(spec, rounds):
+    assert r3gan.rounds_between(r3gan.Config(), spec) == rounds
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_r3gan_finds_every_mode(seed):
     """All of eight Gaussians in a ring hold a thirtieth of the samples or more within 0.4."""
-    data, config = ring(), r3gan.Config(z_dim=2)
+    data = ring()
+    config = r3gan.Config(z_dim=2, batch=16, lr_end=0.2, gamma_end=0.1, ema_half_life=1000.0, burn_in=20_000)
     torch.manual_seed(seed)
     game = r3gan.build(config, data.spec).seed(seed)
     for _ in play(game, data.draw(config.batch, seed), 1000):

@@ -57,6 +57,8 @@ class Config(growing.Stages):
     """Adam's decay of the mean gradient, before it is scaled for lazy regularisation."""
     beta2: float = 0.99
     """Adam's decay of the mean squared gradient, before it is scaled for lazy regularisation."""
+    ema_half_life: float = 5000.0
+    """Half-life in images of the moving average of G's weights that samples are drawn from; 0: no average."""
     r1_gamma: float = 1.0
     """Weight of the penalty on the critic's slope at real samples, gamma / 2 E[|grad D(x)|^2]; 0: none."""
     r1_every: int = 4
