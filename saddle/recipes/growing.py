@@ -42,9 +42,9 @@ class Growth(Stages):
 
     first: int = 4
     """Side of the images at the start, a power of two from 4; the data's own size: nothing grows."""
-    stable_images: int = 6000
+    stable_images: int = 2000
     """Images that each size is shown before the next one fades in."""
-    fade_images: int = 6000
+    fade_images: int = 2000
     """Images over which a size fades in."""
 
     def __post_init__(self) -> None:
