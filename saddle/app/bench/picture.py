@@ -1,6 +1,7 @@
 """The picture of a bench: a row of panels for each row of the table, a panel for each seed, what it generates in it."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,5 +114,6 @@ def _shell(axes: "Axes", x: "Tensor", data: Mixture) -> None:
     axes.set(xlim=(low - 0.1 * (high - low), high + 0.1 * (high - low)), ylim=(0, 2 * typical))
 
 
-def _label(arm: Arm, most: int = 22) -> str:
-    return arm.name if len(arm.name) <= most else arm.name[: most - 1] + "…"
+def _label(arm: Arm) -> str:
+    """The row's name in lines: flags, which tell rows apart, stand at its end."""
+    return textwrap.fill(arm.name, 20, max_lines=5, placeholder=" …")
