@@ -1,7 +1,9 @@
 """Write the tables of docs/remedies.md: the plain GAN under a protocol, and with one remedy after the other.
 
-python docs/make_remedies.py FOLDER...   takes bench.json and bench.png of these folders, then writes the page
-python docs/make_remedies.py             writes the page from docs/remedies/*.json
+    python docs/make_remedies.py FOLDER...   takes bench.json and bench.png of these folders, then writes the page
+    python docs/make_remedies.py             writes the page from docs/remedies/*.json
+
+The rows of a picture stand side by side.
 """
 
 import json
@@ -10,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benches import keep, kept, ruled
 from marks import filled
 from PIL import Image
 
@@ -24,10 +27,9 @@ ACROSS = 3
 
 def take(folder: Path) -> None:
     """Keep a bench's document and picture, named after its protocol."""
-    document = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    document = kept(folder)
     name = document["protocol"].replace("/", "-")
-    document = {key: value for key, value in document.items() if key not in ("study", "picture")}
-    (KEPT / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    keep(document, KEPT / f"{name}.json")
     with Image.open(folder / "bench.png") as picture:
         side_by_side(picture, len(document["rows"])).save(DOCS / "img" / f"remedies-{name}.png", optimize=True)
 
@@ -48,7 +50,7 @@ def side_by_side(picture: Image.Image, rows: int) -> Image.Image:
 def written(document: dict[str, Any]) -> str:
     """The rows of a document and its command."""
     head, parts = table(document)
-    lines = [line(head), line(["---"] * len(head))]
+    lines = ruled(head)
     for title, rows in parts:
         if title == "here":
             lines += [line([f"`{name}`", *cells]) for name, *cells in rows]

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benches import keep, kept, ruled
 from marks import filled
 
 from saddle.app.bench.words import table
@@ -24,10 +25,9 @@ PAGE, KEPT = DOCS / "stability.md", DOCS / "stability"
 
 def take(folder: Path) -> None:
     """Keep a bench's document and picture, named after its protocol and rows."""
-    document = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    document = kept(folder)
     name = "-".join([document["protocol"].replace("/", "-"), *(row["name"] for row in document["rows"])])
-    document = {key: value for key, value in document.items() if key not in ("study", "picture")}
-    (KEPT / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    keep(document, KEPT / f"{name}.json")
     shutil.copy(folder / "bench.png", DOCS / "img" / f"bench-{name}.png")
 
 
@@ -39,7 +39,7 @@ def written(protocol: str) -> str:
         return "Not run yet."
     rows = [row | {"name": f"{row['name']}, {length(part)}"} for part in parts for row in part["rows"]]
     head, blocks = table(parts[0] | {"rows": rows})
-    lines = [line(head), line(["---"] * len(head))]
+    lines = ruled(head)
     for title, cells in blocks:
         lines += [line([f"*{title}*", *[""] * (len(head) - 1)]), *map(line, cells)]
     lines += ["", "In what these runs are not the paper's:", ""]
