@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 from saddle.app.parser import parse_settings, plain, setting_names
 from saddle.config import choose, require
@@ -16,15 +16,6 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_THREADS = 1024
-ADDED = {
-    "compile": False,
-    "critic_norm": "batch",
-    "evaluate_every": None,
-    "fake_class_weight": 1.0,
-    "penalty_every": 1,
-    "remedies": "",
-}
-"""Settings that earlier runs do not hold, because there were none, and the values that those runs played with."""
 LONGEST = 1e10
 """Seconds a time may have: 300 years."""
 
@@ -32,6 +23,9 @@ LONGEST = 1e10
 @dataclass(frozen=True)
 class TrainOptions:
     """The run"""
+
+    # settings that earlier runs do not hold, because there were none, and the values those runs played with
+    added: ClassVar[Mapping[str, object]] = {"compile": False, "evaluate_every": None}
 
     data: str = "mnist"
     """A data set's name (saddle list data), or a path: a folder or zip of images, .npy, .npz, or MNIST's IDX files."""
@@ -185,7 +179,7 @@ def read_settings(config: Callable[..., T], values: Mapping[str, Any], where: st
     from jsonargparse import ArgumentError, ArgumentParser
 
     names = setting_names(config)
-    values = {name: value for name, value in ADDED.items() if name in names} | dict(values)
+    values = getattr(config, "added", {}) | dict(values)
     missing = next((name for name in names if name not in values), None)
     require(missing is None, f"{where}: {missing}", "missing", "a value")
     parser = ArgumentParser(exit_on_error=False)

@@ -1,6 +1,8 @@
 """Settings that several recipes share: those of every adversarial game, and those of every autoencoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from saddle.config import require, typed
 from saddle.game import choose_dynamics
@@ -59,6 +61,8 @@ class Adversarial:
     """Images at which both step sizes reach 0; 0: they stay constant."""
     remedies: str = ""
     """NAME or NAME=NUMBER from saddle list remedies, with commas: spectral-norm,lecam=0.1. They treat any recipe."""
+    # settings that earlier runs do not hold, because there were none, and the values those runs played with
+    added: ClassVar[Mapping[str, object]] = {"remedies": ""}
     outputs = "logit"
     """What the critic's outputs are: logit (above 0 for real samples), value, pair (only differences count), energy."""
 

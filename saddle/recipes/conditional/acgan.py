@@ -12,7 +12,9 @@ remain: DCGAN's networks on images (y as a learned row beside z), leaky ReLU per
 game for all labels where the paper plays one for ten of ImageNet.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 
@@ -31,6 +33,12 @@ SOURCE = "Odena, Olah, Shlens 2017, arXiv:1610.09585"
 class Config(common.Adversarial):
     """AC-GAN for minutes on a CPU."""
 
+    # what earlier runs do not hold
+    added: ClassVar[Mapping[str, object]] = {
+        **common.Adversarial.added,
+        "critic_norm": "batch",
+        "fake_class_weight": 1.0,
+    }
     batch: int = 32
     """Real samples per step of the critic."""
     width: int = 32

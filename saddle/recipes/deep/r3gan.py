@@ -10,12 +10,14 @@ Augmentation is off there, and here. Its faces of 64 pixels took gamma 2 to 0.2 
 tanh: samples are cut to [-1, 1].
 
 Points are played by perceptrons under the same loss and penalties. Label smoothing exchanges the two samples of a
-pair with that weight. Logged besides the terms: ``control.gamma``.
+pair with that weight. Logged besides the terms: ``control.gamma``. The gradient that is logged in a round with a step
+on the penalties is that step's.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +38,8 @@ class Config(common.Adversarial):
 
     outputs = "pair"
     """What the critic gives for a sample."""
+    # what earlier runs do not hold
+    added: ClassVar[Mapping[str, object]] = {**common.Adversarial.added, "penalty_every": 1}
     batch: int = 8
     """Real samples per step of the critic."""
     z_dim: int = 64
