@@ -1,6 +1,7 @@
 """Pictures of points: a histogram on the line, a scatter plot in the plane, principal axes beyond."""
 
 import io
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FAKE", "GREY", "REAL", "new_figure", "picture", "scatter", "tidy"]
+__all__ = ["FAKE", "GREY", "REAL", "in_lines", "new_figure", "picture", "scatter", "tidy"]
 
 REAL, FAKE = "#3a7ca5", "#e07a3f"
 """Colours of real and of generated samples in every plot; told apart by colour-blind eyes too."""
@@ -74,6 +75,20 @@ def tidy(axes: "Axes") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.tick_params(which="both", colors=GREY, labelsize=8)
+
+
+def in_lines(name: str, across: int) -> str:
+    """A row's or a curve's name in at most five lines: cut at its end it would lose what tells it apart, its flags.
+
+    Args:
+        name: of a recipe, and flags.
+        across: letters in a line.
+
+    >>> print(in_lines("r3gan --gamma 0.1 --rounds 500", 20))
+    r3gan --gamma 0.1
+    --rounds 500
+    """
+    return textwrap.fill(name, across, max_lines=5, placeholder=" …")
 
 
 def picture(figure: "Figure", dpi: int = 110) -> Image.Image:

@@ -27,6 +27,7 @@ from saddle.networks.metz import DigitsCritic, DigitsGenerator, RingCritic, Ring
 from saddle.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from saddle.networks.mixture import MixtureGenerator
 from saddle.networks.mlp import MLPCritic, MLPGenerator
+from saddle.networks.noisy_mlp import NoisyMLPCritic, SoftplusGenerator, WeightNormLinear
 from saddle.networks.normalise import NORMS, ConditionalBatchNorm
 from saddle.networks.pacgan import PacGANCritic, PacGANGenerator
 from saddle.networks.packing import Packed, pack, unpack
@@ -84,6 +85,7 @@ __all__ = [
     "MinibatchDiscrimination",
     "MinibatchStdDev",
     "MixtureGenerator",
+    "NoisyMLPCritic",
     "PacGANCritic",
     "PacGANGenerator",
     "Packed",
@@ -100,6 +102,7 @@ __all__ = [
     "RingCritic",
     "RingGenerator",
     "SelfAttention",
+    "SoftplusGenerator",
     "SpectralNorm",
     "StyleGAN2Critic",
     "StyleGAN2Synthesis",
@@ -108,6 +111,7 @@ __all__ = [
     "Up2",
     "UpConv",
     "VirtualNorm",
+    "WeightNormLinear",
     "conv_decoder",
     "conv_encoder",
     "mlp_decoder",

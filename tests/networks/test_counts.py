@@ -1,5 +1,7 @@
 """Parameter counts of the published sizes, built on the meta device: nothing is allocated."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -21,6 +23,14 @@ def test_goodfellow():
     d = (784 + 1) * 240 * 5 + (240 + 1) * 240 * 5 + 240 + 1
     assert (g, d) == (2_503_984, 1_231_441)
     assert (count(nets.GoodfellowGenerator()), count(nets.MaxoutCritic())) == (g, d)
+
+
+def test_salimans():
+    """Each weight-normalised row has a length beside its direction; softplus layers have batch norm and no biases."""
+    g = 100 * 500 + 500 * 500 + 2 * (2 * 500) + (500 + 2) * 784
+    widths = [784, 1000, 500, 250, 250, 250, 10]
+    d = sum((a + 2) * b for a, b in pairwise(widths))
+    assert (count(nets.SoftplusGenerator(100, (1, 28, 28))), count(nets.NoisyMLPCritic((1, 28, 28), 10))) == (g, d)
 
 
 def test_conditional_gan():

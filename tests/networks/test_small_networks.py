@@ -6,6 +6,7 @@ from torch import nn
 
 from saddle import networks as nets
 from saddle.networks.condition import one_hot
+from saddle.networks.noisy_mlp import GaussianNoise
 
 
 class Pass(nn.Module):
@@ -169,3 +170,53 @@ def test_instance_noise_hands_labels_on():
     critic = nets.LabelledCritic(nets.MLPCritic((4,), (8,)), classes=2)
     x, y = torch.randn(3, 2), torch.tensor([0, 1, 1])
     assert torch.equal(nets.InstanceNoise(critic)(x, y), critic(x, y))
+
+
+def test_weight_norm_is_torchs():
+    """w = g v / |v|: the same outputs and gradients as the package's parametrisation of a linear layer."""
+    torch.manual_seed(0)
+    ours, theirs = nets.WeightNormLinear(5, 3).double(), nn.Linear(5, 3).double()
+    with torch.no_grad():
+        ours.length.mul_(torch.tensor([0.5, 1.0, 2.0]))
+        ours.bias.normal_()
+        theirs.weight.copy_(ours.weight)
+        theirs.bias.copy_(ours.bias)
+    theirs = nn.utils.parametrizations.weight_norm(theirs, dim=0)
+    with torch.no_grad():
+        theirs.parametrizations.weight.original1.copy_(ours.direction)
+    x = torch.randn(7, 5, dtype=torch.float64)
+    torch.testing.assert_close(ours(x), theirs(x))
+    ours(x).square().sum().backward()
+    theirs(x).square().sum().backward()
+    g, v = theirs.parametrizations.weight.original0, theirs.parametrizations.weight.original1
+    torch.testing.assert_close(ours.length.grad, g.grad.flatten())
+    torch.testing.assert_close(ours.direction.grad, v.grad)
+    assert (ours.direction * ours.direction.grad).sum(1).abs().max() < 1e-12  # the length of v changes nothing
+
+
+def test_the_noisy_critic_has_the_published_noise_in_training_only():
+    """0.3 on pixels in [0, 1], 0.5 behind each hidden layer, on top of what is there."""
+    torch.manual_seed(0)
+    critic = nets.NoisyMLPCritic((1, 8, 8), 10, hidden=(16, 16))
+    noises = [m for m in critic.modules() if isinstance(m, GaussianNoise)]
+    still = torch.linspace(0, 1, 100_000)
+    assert [round((m(still) - still).std().item(), 2) for m in noises] == [0.3, 0.5, 0.5]
+    assert all(abs((m(still) - still).mean().item()) < 0.01 for m in noises)
+    x = torch.rand(4, 1, 8, 8) * 2 - 1
+    assert not torch.equal(critic(x), critic(x))
+    critic.eval()
+    assert torch.equal(critic(x), critic(x))
+    seen = []
+    critic.body[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    critic(x)
+    torch.testing.assert_close(seen[0], (x.flatten(1) + 1) / 2)
+
+
+def test_the_softplus_generator_fills_the_range_of_pixels():
+    """Its sigmoid's 0 and 1 are the images' -1 and 1, and its middle grey 0."""
+    generator = nets.SoftplusGenerator(4, (1, 8, 8), hidden=8)
+    with torch.no_grad():
+        generator.output.length.zero_()
+        generator.output.bias.copy_(torch.linspace(-30, 30, 64))
+    x = generator(torch.randn(5, 4)).flatten(1)
+    torch.testing.assert_close(x, (torch.linspace(-30, 30, 64) / 2).tanh().expand(5, -1))

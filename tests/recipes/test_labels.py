@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from saddle.app.pictures import row_labels
 from saddle.data import Points, load
@@ -137,6 +138,20 @@ def test_labels_beyond_the_chosen_few_are_never_used():
 def test_g_minimises_what_the_setting_says(loss, term):
     terms, _ = first_gradient(sgan, "G", labelled_batch(), loss=loss)
     assert set(terms) == {term, "gradient"}
+
+
+def test_the_published_networks_match_features_without_noise_of_the_last_layer():
+    """What G matches are the last hidden layer's outputs; images are played with them, points refused."""
+    settings = replace(sgan.PRESETS["published"], batch=8, labelled=6)
+    game = sgan.build(settings, Spec(1, 8, classes=3)).seed(0)
+    body = game["D"].module.net.body
+    assert isinstance(body[-1], nn.ReLU)
+    assert body[-2].weight.shape == (250, 250)
+    batch = Batch(torch.rand(8, 1, 8, 8), torch.arange(8) % 3)
+    (report,) = play(game, lambda: batch, 1)
+    assert report.values()["G.feature_matching"] > 0
+    with pytest.raises(ValueError, match="network=salimans: expected images"):
+        sgan.build(settings, Spec(2, classes=3))
 
 
 def test_too_few_labels_are_refused():

@@ -1,7 +1,6 @@
 """The picture of a bench: a row of panels for each row of the table, a panel for each seed, what it generates in it."""
 
 import math
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from saddle.app.bench.scores import SEED, Scores
-from saddle.app.compare.study import Arm, Entry, Study
+from saddle.app.compare.study import Entry, Study
 from saddle.app.pictures import aside, grid, save_png
 from saddle.app.runs import Run, rebuild
-from saddle.app.scatter import FAKE, GREY, REAL, new_figure, picture
+from saddle.app.scatter import FAKE, GREY, REAL, in_lines, new_figure, picture
 from saddle.benchmarks.protocol import Protocol
 from saddle.data import Dataset, Mixture
 from saddle.game import sample
@@ -46,7 +45,7 @@ def save_picture(
     figure = new_figure(1.4 + 1.25 * across, 0.4 + 1.45 * len(study.arms), paper="white")
     panels, draw = figure.subplots(len(study.arms), across, squeeze=False), _drawer(data)
     for row, arm in zip(panels, study.arms, strict=True):
-        row[0].set_ylabel(_label(arm), color=GREY, fontsize=8, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(in_lines(arm.name, 20), color=GREY, fontsize=8, rotation=0, ha="right", va="center")
         own = [entry for entry in shown if entry.arm == arm][:across]
         for axes in row:
             axes.set(xticks=[], yticks=[])
@@ -112,8 +111,3 @@ def _shell(axes: "Axes", x: "Tensor", data: Mixture) -> None:
     axes.scatter(along.numpy(), distance.numpy(), s=1.5, color=FAKE, alpha=0.7, linewidths=0)
     low, high = float(places.min()), float(places.max())
     axes.set(xlim=(low - 0.1 * (high - low), high + 0.1 * (high - low)), ylim=(0, 2 * typical))
-
-
-def _label(arm: Arm) -> str:
-    """The row's name in lines: flags, which tell rows apart, stand at its end."""
-    return textwrap.fill(arm.name, 20, max_lines=5, placeholder=" …")

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from saddle.app.compare.scores import SEED, Scores, columns
 from saddle.app.compare.statistics import summary
-from saddle.app.compare.study import Entry, Study
+from saddle.app.compare.study import Arm, Entry, Study
 from saddle.app.pictures import grid, save_png
 from saddle.app.runs import Run, rebuild
-from saddle.app.scatter import FAKE, GREY, REAL, new_figure, picture, tidy
+from saddle.app.scatter import FAKE, GREY, REAL, in_lines, new_figure, picture, tidy
 from saddle.game import sample
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def save_picture(study: Study, data: "Dataset", scores: Scores, finished: Sequen
     shown = [column for column in columns(study.measures) if column != "density"][:6]
     curves = any(len(Run.open(entry.run).scores()) > 1 for entry in finished)
     tall = 0.9 if study.size is not None else 1.9
-    heights = [1.0 + 0.28 * len(study.arms), 2.3 if curves else 0.01, tall * len(study.arms)]
+    lines = max(_label(arm).count("\n") + 1 for arm in study.arms)
+    heights = [1.0 + (0.14 + 0.14 * lines) * len(study.arms), 2.3 if curves else 0.01, tall * len(study.arms)]
     figure = new_figure(11, sum(heights), paper="white")
     top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=heights)[:, 0]
     _dots(top, study, scores, shown)
@@ -72,6 +73,10 @@ def band(curves: Sequence[tuple[Array, Array]], points: int = 40) -> tuple[Array
     return x, y.mean(0), error
 
 
+def _label(arm: Arm) -> str:
+    return in_lines(arm.name, 26)
+
+
 def _colour(study: Study, arm: int) -> str:
     return COLOURS[arm % len(COLOURS)]
 
@@ -91,7 +96,7 @@ def _dots(place: "SubFigure", study: Study, scores: Scores, shown: Sequence[str]
             axes.plot(values, [i] * len(values), "o", color=colour, alpha=0.45, markersize=4.5, markeredgewidth=0)
             axes.errorbar(mean, i, xerr=error or None, color=colour, marker="|", markersize=13, elinewidth=1.6)
         axes.set_ylim(len(study.arms) - 0.5, -0.5)
-        axes.set_yticks(range(len(study.arms)), [_short(arm.name) for arm in study.arms] if panel == 0 else [])
+        axes.set_yticks(range(len(study.arms)), [_label(arm) for arm in study.arms] if panel == 0 else [])
         axes.locator_params(axis="x", nbins=4)
 
 
@@ -107,7 +112,7 @@ def _curves(place: "SubFigure", study: Study, finished: Sequence[Entry]) -> None
         for axes, column in zip(panels, CURVES, strict=True):
             curves = [_curve(rows, key, column) for rows in logs]
             if curves:
-                _draw_band(axes, *band(curves), _colour(study, i), _short(arm.name))
+                _draw_band(axes, *band(curves), _colour(study, i), _label(arm))
     for axes, column in zip(panels, CURVES, strict=True):
         tidy(axes)
         axes.set_title(column, fontsize=9.5, loc="left", color=GREY)
@@ -136,7 +141,7 @@ def _samples(place: "SubFigure", study: Study, data: "Dataset", finished: Sequen
     across = 1 if study.size is not None else SEEDS
     panels = place.subplots(len(study.arms), across, squeeze=False)
     for row, arm in zip(panels, study.arms, strict=True):
-        row[0].set_ylabel(_short(arm.name), color=GREY, fontsize=8.5, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(_label(arm), color=GREY, fontsize=8.5, rotation=0, ha="right", va="center")
         own = [entry for entry in finished if entry.arm == arm][:across]
         for axes, entry in zip(row, own, strict=False):
             _panel(axes, data, entry)
@@ -164,7 +169,3 @@ def _panel(axes: "Axes", data: "Dataset", entry: Entry) -> None:
     low, high = float(real[:, :2].min()), float(real[:, :2].max())
     room = 0.15 * (high - low)
     axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
-
-
-def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"

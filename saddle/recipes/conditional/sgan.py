@@ -3,9 +3,10 @@
 The critic's K class logits l say what a sample is, and log sum_k exp(l_k) whether it is real: D(x) = Z / (Z + 1). The
 ``labelled`` samples are the first to be drawn, as many of each label, and no other label is ever looked at; each step
 of D sees as many draws of them as samples without label. `error_rate` is the test error. By default G matches features,
-which the paper finds to serve the classifier, and samples less so. Differences from the paper: DCGAN's networks on
-images, with group norm in the critic, and leaky ReLU perceptrons on points and small images; no weight norm, and no
-noise between the layers; the classifier is D as it is, not an average of it. Logged: ``labelled.count``.
+which the paper finds to serve the classifier, and samples less so. The networks are DCGAN's on images, with group norm
+in the critic, and leaky ReLU perceptrons on points and small images; ``--preset published`` plays with the paper's
+perceptrons for MNIST, whose critic has weight norm, and noise in every layer. Differences from the paper: weights do
+not start from a first batch; the classifier is D as it is, not an average of it. Logged: ``labelled.count``.
 """
 
 from collections.abc import Callable
@@ -19,11 +20,11 @@ from saddle.config import choose, require
 from saddle.data.spec import Batch, Spec, checked
 from saddle.game import Game, Terms
 from saddle.game.sample import at_rest
-from saddle.networks import ClassCritic, DCGANCritic, MLPCritic, overheard
+from saddle.networks import ClassCritic, DCGANCritic, MLPCritic, NoisyMLPCritic, SoftplusGenerator, overheard
 from saddle.objectives import feature_matching, minimax_critic, non_saturating_generator, supervised
 from saddle.recipes import common
 
-__all__ = ["LOSSES", "SMALL", "SOURCE", "Config", "Labelled", "build", "error_rate"]
+__all__ = ["LOSSES", "PRESETS", "SMALL", "SOURCE", "Config", "Labelled", "build", "error_rate"]
 
 SOURCE = "Salimans et al. 2016, arXiv:1606.03498"
 Look = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -53,6 +54,8 @@ class Config(common.Adversarial):
     """Real samples per step of the critic, without labels; as many with labels."""
     labelled: int = 100
     """Real samples whose labels are used, evenly by label."""
+    network: str = "auto"
+    """Networks of both players: dcgan (images), mlp, salimans (the paper's for MNIST), or auto: dcgan or mlp."""
     loss: str = "feature-matching"
     """What G minimises: feature-matching |E f(x) - E f(G(z))|^2, or non-saturating -E[log D(G(z))]."""
 
@@ -63,6 +66,8 @@ class Config(common.Adversarial):
 
 
 SMALL = Config(batch=8, z_dim=8, width=8, hidden=16, labelled=6)
+PRESETS = {"published": Config(network="salimans", z_dim=100, lr_generator=3e-3, lr_critic=3e-3)}
+"""The paper's run on MNIST with 100 labels."""
 
 
 class Labelled(nn.Module):
@@ -116,8 +121,9 @@ def build(config: Config, spec: Spec) -> Game:
         spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
     )
     require(config.labelled >= spec.classes, "labelled", config.labelled, f"{spec.classes} or more, one of each label")
-    net, labelled = class_net(config, spec), Labelled(config.labelled, spec)
-    G, D = common.treated(config, spec, common.generator(config, spec), ClassCritic(net))
+    generator, net = networks(config, spec)
+    labelled = Labelled(config.labelled, spec)
+    G, D = common.treated(config, spec, generator, ClassCritic(net))
     critic, body, last = common.smoothed(config, minimax_critic), net.get_submodule("body"), LOSSES[config.loss]
 
     def look(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,13 +144,19 @@ def build(config: Config, spec: Spec) -> Game:
     )
 
 
-def class_net(config: Config, spec: Spec) -> nn.Module:
-    """x -> class logits (N, K)."""
+def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+    """Generator, and x -> class logits (N, K), whose ``body`` makes the features."""
+    if config.network == "salimans":
+        require(not spec.points, "network", "salimans", "images, whose pixels are bounded: use mlp for points")
+        return SoftplusGenerator(config.z_dim, spec.shape), NoisyMLPCritic(spec.shape, spec.classes)
     name = common.network_of(config, spec)
-    require(name in ("mlp", "dcgan"), "network", name, "mlp or dcgan: this critic has an output for each label")
+    require(
+        name in ("mlp", "dcgan"), "network", name, "salimans, mlp or dcgan: this critic has an output for each label"
+    )
+    generator = common.generator(config, spec)
     if name == "mlp":
-        return MLPCritic(spec.shape, (config.hidden,) * config.layers, spec.classes)
-    return DCGANCritic(spec.size, spec.channels, config.width, norm="group", outputs=spec.classes)
+        return generator, MLPCritic(spec.shape, (config.hidden,) * config.layers, spec.classes)
+    return generator, DCGANCritic(spec.size, spec.channels, config.width, norm="group", outputs=spec.classes)
 
 
 def error_rate(game: Game, x: Tensor, y: Tensor, batch: int = 250) -> float:
