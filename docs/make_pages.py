@@ -60,8 +60,8 @@ IMAGE_FLAGS = {
     "wgan-gp": [*QUICK, "--n_critic", "2"],
 }
 """For minutes on one core: narrower, smaller batches and larger steps than in the papers, where those are the defaults;
-labels for sngan; the loss that did better at both for sgan; few latent numbers and a slow critic for veegan; and for sagan and stylegan2 steps that fall to 0 over
-the images of ten minutes."""
+labels for sngan; for sgan the loss that did better both for its classifier and its samples; few latent numbers and a
+slow critic for veegan; and for sagan and stylegan2 steps that fall to 0 over the images of ten minutes."""
 POINTS_FLAGS = {
     "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
     "ebgan": ["--margin", "1"],
