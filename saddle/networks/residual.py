@@ -118,6 +118,23 @@ class R3GANGenerator(nn.Module):
         return x  # (N, channels, S, S)
 
 
+class Patterned(nn.Conv2d):
+    """x (N, channels, side, side) -> (N, channels): the depth-wise convolution as wide as the map, which is a sum.
+
+    A product and a sum make it many times faster on a CPU than as one convolution for each channel.
+
+    Args:
+        channels: of the map.
+        side: of the map and of the kernel.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__(channels, channels, side, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight[:, 0]).sum((2, 3))
+
+
 class R3GANCritic(nn.Module):
     """x (N, channels, S, S), S = 4 * 2 ** (len(widths) - 1) -> logits (N,), or (N, outputs) when several are asked for.
 
@@ -155,11 +172,11 @@ class R3GANCritic(nn.Module):
             layers += [pointwise(width, after)] if width != after else []
         layers += [ResidualBlock(widths[0], depth, group_size, expansion) for _ in range(blocks)]
         self.body = nn.Sequential(*layers)  # (N, widths[0], 4, 4)
-        self.summary = scaled(nn.Conv2d(widths[0], widths[0], 4, groups=widths[0], bias=False))  # (N, widths[0], 1, 1)
+        self.summary = scaled(Patterned(widths[0], 4))  # (N, widths[0])
         self.linear = scaled(nn.Linear(widths[0], outputs, bias=False))
         self.reshape = Reshape(*(() if outputs == 1 else (outputs,)))
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.reshape(self.linear(self.summary(self.body(x)).flatten(1)))
+        logits: Tensor = self.reshape(self.linear(self.summary(self.body(x))))
         return logits  # (N,) or (N, outputs)

@@ -1,6 +1,6 @@
 """A penalty that keeps a network's filters apart, so that it stays smooth where training has hardly been."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -26,11 +26,27 @@ def off_orthogonal(weights: Iterable[Tensor]) -> Tensor:
     >>> off_orthogonal([torch.tensor([[1.0, 0.0], [3.0, 2.0]])])  # the product 3, in two places
     tensor(18.)
     """
-    total: list[Tensor] = []
-    for weight in weights:
-        rows = weight.flatten(1)  # (outputs, rest)
-        products = rows @ rows.T
-        own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-        total.append(products.masked_fill(own, 0.0).square().sum())
+    total = [_by_inputs(rows) if len(rows) >= 2 * rows.shape[1] else _by_outputs(rows) for rows in _as_rows(weights)]
     require(bool(total), "weights", "none", "the weights of at least one layer")
     return torch.stack(total).sum()
+
+
+def _as_rows(weights: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Each weight as a matrix (outputs, rest)."""
+    return (weight.flatten(1) for weight in weights)
+
+
+def _by_outputs(rows: Tensor) -> Tensor:
+    """As the formula has it: the products of all pairs of rows (N, d), an N x N matrix, without its diagonal."""
+    products = rows @ rows.T
+    own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    return products.masked_fill(own, 0.0).square().sum()
+
+
+def _by_inputs(rows: Tensor) -> Tensor:
+    """The same by a d x d matrix, for many rows (N, d) of few numbers: |W W^T|_F^2 = |W^T W|_F^2, less the diagonal.
+
+    With N >= 2 d rows of equal length the whole is at least twice the diagonal (Welch 1974), so that little is lost in
+    the difference; rounding must not leave it beneath 0, as it may where one row is far longer than all others.
+    """
+    return ((rows.T @ rows).square().sum() - rows.square().sum(1).square().sum()).clamp(min=0)

@@ -1,9 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from saddle.networks import Down2, R3GANCritic, R3GANGenerator, Up2
-from saddle.networks.residual import ResidualBlock
+from saddle.networks.residual import Patterned, ResidualBlock
 
 SMALL = (64, 64, 64, 64)
 
@@ -87,3 +88,19 @@ def test_group_sizes_and_widths_are_checked():
         R3GANGenerator(8, SMALL, 2, 3, group_size=48)
     with pytest.raises(ValueError, match="widths="):
         R3GANCritic((), 2, 3)
+
+
+def test_the_critics_summary_is_a_depthwise_convolution():
+    """The same numbers, and the same gradients of first and second order."""
+    torch.manual_seed(0)
+    ours = Patterned(6, 4).double()
+    theirs = nn.Conv2d(6, 6, 4, groups=6, bias=False).double()
+    theirs.load_state_dict(ours.state_dict())
+    found = []
+    for layer in (ours, theirs):
+        x = torch.linspace(-1, 1, 2 * 6 * 16, dtype=torch.float64).view(2, 6, 4, 4).requires_grad_()
+        out = layer(x).flatten(1)
+        (slope,) = torch.autograd.grad(out.pow(3).sum(), x, create_graph=True)
+        found.append([out, slope, *torch.autograd.grad(slope.square().sum(), [x, layer.weight])])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)

@@ -7,13 +7,24 @@ from saddle.networks.layers import filters
 from saddle.objectives import off_orthogonal
 
 
-def test_its_gradient_is_the_closed_form():
-    """4 (W W^T * (1 - I)) W, which the published program halves."""
-    W = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    (found,) = torch.autograd.grad(off_orthogonal([W]), W)
+@pytest.mark.parametrize("shape", [(4, 3, 2, 2), (9, 5), (10, 5), (300, 2)])
+def test_value_and_gradient_are_the_closed_form(shape):
+    """|W W^T * (1 - I)|^2 and 4 (W W^T * (1 - I)) W, which the published program halves, of few rows and of many."""
+    W = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    value = off_orthogonal([W])
+    (found,) = torch.autograd.grad(value, W)
     rows = W.detach().flatten(1)
-    off = (rows @ rows.T) * (1 - torch.eye(4, dtype=torch.float64))
+    off = (rows @ rows.T) * (1 - torch.eye(len(rows), dtype=torch.float64))
+    torch.testing.assert_close(value.detach(), off.square().sum())
     torch.testing.assert_close(found, (4 * off @ rows).view_as(W))
+
+
+def test_one_row_of_many_that_is_not_zero_costs_nothing():
+    """There is no other filter, and rounding leaves nothing beneath 0."""
+    W = torch.zeros(40, 3)
+    W[7] = torch.tensor([1e3, 1 / 3, 1e-3])
+    assert off_orthogonal([W]).item() == pytest.approx(0, abs=1e-6 * 1e12)
+    assert off_orthogonal([W]).item() >= 0
 
 
 def test_lengths_are_free():
