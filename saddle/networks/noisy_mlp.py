@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saddle.networks.instance_noise import InstanceNoise
 from saddle.networks.layers import Reshape
 
-__all__ = ["GaussianNoise", "NoisyMLPCritic", "SoftplusGenerator", "WeightNormLinear"]
+__all__ = ["NoisyMLPCritic", "SoftplusGenerator", "WeightNormLinear"]
 
 
 class WeightNormLinear(nn.Module):
@@ -44,23 +45,6 @@ class WeightNormLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
-
-
-class GaussianNoise(nn.Module):
-    """x -> x + sigma e with e ~ N(0, I), in training mode only.
-
-    Args:
-        sigma: standard deviation, in the units of x.
-
-    Noise comes from PyTorch's global generator, as dropout's does.
-    """
-
-    def __init__(self, sigma: float) -> None:
-        super().__init__()
-        self.sigma = sigma
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.sigma * torch.randn_like(x) if self.training else x
 
 
 class SoftplusGenerator(nn.Module):
@@ -113,9 +97,9 @@ class NoisyMLPCritic(nn.Module):
         widths = [math.prod(shape), *hidden]
         layers: list[nn.Module] = []
         for k, (inputs, units) in enumerate(pairwise(widths)):
-            layers += [GaussianNoise(noise if k else pixel_noise), WeightNormLinear(inputs, units), nn.ReLU()]
+            layers += [InstanceNoise(WeightNormLinear(inputs, units), noise if k else pixel_noise), nn.ReLU()]
         self.body = nn.Sequential(*layers)  # (N, hidden[-1]), before noise: what features are matched on
-        self.output = nn.Sequential(GaussianNoise(noise), WeightNormLinear(widths[-1], outputs, gain=1.0))
+        self.output = InstanceNoise(WeightNormLinear(widths[-1], outputs, gain=1.0), noise)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.output(self.body((x.flatten(1) + 1) / 2))

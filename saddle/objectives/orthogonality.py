@@ -1,6 +1,6 @@
 """A penalty that keeps a network's filters apart, so that it stays smooth where training has hardly been."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -26,14 +26,10 @@ def off_orthogonal(weights: Iterable[Tensor]) -> Tensor:
     >>> off_orthogonal([torch.tensor([[1.0, 0.0], [3.0, 2.0]])])  # the product 3, in two places
     tensor(18.)
     """
-    total = [_by_inputs(rows) if len(rows) >= 2 * rows.shape[1] else _by_outputs(rows) for rows in _as_rows(weights)]
+    matrices = [weight.flatten(1) for weight in weights]  # (outputs, rest)
+    total = [(_by_inputs if len(rows) >= 2 * rows.shape[1] else _by_outputs)(rows) for rows in matrices]
     require(bool(total), "weights", "none", "the weights of at least one layer")
     return torch.stack(total).sum()
-
-
-def _as_rows(weights: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Each weight as a matrix (outputs, rest)."""
-    return (weight.flatten(1) for weight in weights)
 
 
 def _by_outputs(rows: Tensor) -> Tensor:

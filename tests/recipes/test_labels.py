@@ -146,7 +146,7 @@ def test_the_published_networks_match_features_without_noise_of_the_last_layer()
     game = sgan.build(settings, Spec(1, 8, classes=3)).seed(0)
     body = game["D"].module.net.body
     assert isinstance(body[-1], nn.ReLU)
-    assert body[-2].weight.shape == (250, 250)
+    assert body[-2].module.weight.shape == (250, 250)
     batch = Batch(torch.rand(8, 1, 8, 8), torch.arange(8) % 3)
     (report,) = play(game, lambda: batch, 1)
     assert report.values()["G.feature_matching"] > 0
