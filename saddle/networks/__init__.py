@@ -14,7 +14,7 @@ from saddle.networks.autoencoder import (
 )
 from saddle.networks.biggan import BigGANGenerator
 from saddle.networks.cgan_mlp import CGANCritic, CGANGenerator
-from saddle.networks.condition import LabelDotCritic, LabelledCritic, LabelledGenerator
+from saddle.networks.condition import EqualLabelDotCritic, LabelDotCritic, LabelledCritic, LabelledGenerator
 from saddle.networks.dcgan import DCGANCritic, DCGANGenerator
 from saddle.networks.edges import ExitConv
 from saddle.networks.fused import DownConv, UpConv
@@ -40,7 +40,7 @@ from saddle.networks.resnet_gan import ProjectionCritic, ResNetCritic, ResNetGen
 from saddle.networks.spectral import SpectralNorm, spectral_norm
 from saddle.networks.stylegan import StyleGANSynthesis
 from saddle.networks.stylegan2 import StyleGAN2Critic, StyleGAN2Synthesis
-from saddle.networks.styles import Mapping, StyleGenerator
+from saddle.networks.styles import LabelledMapping, Mapping, StyleGenerator
 from saddle.networks.vae import GaussianEncoder, conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "DigitsGenerator",
     "Down2",
     "DownConv",
+    "EqualLabelDotCritic",
     "ExitConv",
     "GaussianEncoder",
     "GoodfellowGenerator",
@@ -76,6 +77,7 @@ __all__ = [
     "LabelDotCritic",
     "LabelledCritic",
     "LabelledGenerator",
+    "LabelledMapping",
     "MLPAutoencoder",
     "MLPCritic",
     "MLPGenerator",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from saddle.data.spec import checked
 
-__all__ = ["LabelDotCritic", "LabelledCritic", "LabelledGenerator", "one_hot"]
+__all__ = ["EqualLabelDotCritic", "LabelDotCritic", "LabelledCritic", "LabelledGenerator", "one_hot"]
 
 
 def one_hot(y: Tensor, classes: int) -> Tensor:
@@ -97,3 +97,19 @@ class LabelDotCritic(nn.Module):
         """Logits of pairs (x, y). Raises ValueError for a label outside 0 .. classes - 1."""
         scores: Tensor = self.net(x) * self.embed(checked(y, self.classes))  # (N, outputs)
         return scores.sum(1)
+
+
+class EqualLabelDotCritic(LabelDotCritic):
+    """The same with an equalised learning rate: rows N(0, 1), and the product divided by sqrt(outputs) at each use.
+
+    The product is that of the projection without its second, label-free term. Source: Miyato and Koyama 2018, eq. 3,
+    arXiv:1802.05637; equalised as in Karras et al. 2018, arXiv:1710.10196.
+    """
+
+    def __init__(self, net: nn.Module, classes: int, outputs: int) -> None:
+        super().__init__(net, classes, outputs)
+        nn.init.normal_(self.embed.weight)
+        self.outputs = outputs
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().forward(x, y) / math.sqrt(self.outputs)

@@ -129,27 +129,35 @@ class ResidualDown(nn.Module):
 
 
 class StyleGAN2Critic(nn.Module):
-    """x (N, channels, S, S) -> logits (N,), S = 4 * 2 ** (len(widths) - 1): residual blocks, then `Summary`.
+    """x (N, channels, S, S) -> (N,) or (N, outputs), S = 4 * 2 ** (len(widths) - 1): residual blocks, then `Summary`.
 
     Args:
         widths: channels of each stage, the 4x4 one first, as for the generator.
         channels: of the images.
         taps: of the halving's filter, an even number of them.
         group: samples that are compared; 4 in the published code.
+        outputs: numbers per sample; 1 drops the last axis. With labels `EqualLabelDotCritic` takes as many as it has.
     Raises:
         ValueError: no widths, or taps that do not halve.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, taps: Sequence[float] = BILINEAR, group: int = 4) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        taps: Sequence[float] = BILINEAR,
+        group: int = 4,
+        outputs: int = 1,
+    ) -> None:
         super().__init__()
         require(len(widths) >= 1, "widths", tuple(widths), "at least the width of the 4x4 stage")
         fine_first = list(reversed(widths))
         layers: list[nn.Module] = [EqualConv2d(channels, fine_first[0], 1), LeakyReLU()]
         layers += [ResidualDown(width, after, taps) for width, after in pairwise(fine_first)]
         self.body = nn.Sequential(*layers, Summary(widths[0], group))  # (N, widths[0])
-        self.to_logit = EqualLinear(widths[0], 1, gain=1.0)
+        self.to_logit = EqualLinear(widths[0], outputs, gain=1.0)
         channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.to_logit(self.body(x))
-        return logits.squeeze(1)
+        return logits.squeeze(1) if logits.shape[1] == 1 else logits

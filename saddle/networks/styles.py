@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from saddle.config import require
-from saddle.networks.equalised import EqualLinear, LeakyReLU, PixelNorm
+from saddle.data.spec import checked
+from saddle.networks.equalised import EqualLinear, LeakyReLU, PixelNorm, pixel_norm
 
-__all__ = ["Mapping", "Noise", "StyleGenerator", "Synthesis", "each_layer"]
+__all__ = ["LabelledMapping", "Mapping", "Noise", "StyleGenerator", "Synthesis", "each_layer"]
 
 
 class Mapping(nn.Sequential):
@@ -32,6 +33,28 @@ class Mapping(nn.Sequential):
         inputs = [z_dim] + [w_dim] * (layers - 1)
         rows = [layer for n in inputs for layer in (EqualLinear(n, w_dim, speed=speed), LeakyReLU())]
         super().__init__(PixelNorm(), *rows)
+
+
+class LabelledMapping(nn.Module):
+    """z (N, z_dim), y (N,) -> w (N, w_dim): each normalised, y as a learned row, side by side, then a `Mapping`.
+
+    Args:
+        mapping: for rows of length z_dim + embedding.
+        classes: number of labels.
+        embedding: length of a label's row, N(0, 1) at first.
+    Source: the class-conditional runs of Karras et al. 2020, arXiv:2006.06676.
+    """
+
+    def __init__(self, mapping: Mapping, classes: int, embedding: int) -> None:
+        super().__init__()
+        self.mapping, self.classes = mapping, classes
+        self.embed = nn.Embedding(classes, embedding)
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """Raises ValueError for a label outside 0 .. classes - 1."""
+        row = pixel_norm(self.embed(checked(y, self.classes)))
+        w: Tensor = self.mapping(torch.cat([pixel_norm(z), row], dim=1))
+        return w
 
 
 class Noise(nn.Module):
@@ -70,10 +93,10 @@ class Synthesis(nn.Module):
 
 
 class StyleGenerator(nn.Module):
-    """z (N, z_dim) -> x (N, channels, S, S), by way of w = mapping(z) and synthesis(w).
+    """z (N, z_dim), y (N,) if it has labels -> x (N, channels, S, S), by way of w = mapping(z) and synthesis(w).
 
     Args:
-        mapping: z (N, z_dim) -> w (N, w_dim).
+        mapping: z (N, z_dim) -> w (N, w_dim), or with labels z, y -> w.
         synthesis: styles (N, L, w_dim) or (N, w_dim) -> images.
         mixing: share of samples that get the styles of a second z from a random layer on; 0.9 in the papers.
         decay: of the running mean of w, a training batch; 0.995 in the published programs.
@@ -83,12 +106,14 @@ class StyleGenerator(nn.Module):
 
     w_mean: Tensor
 
-    def __init__(self, mapping: Mapping, synthesis: Synthesis, mixing: float = 0.9, decay: float = 0.995) -> None:
+    def __init__(
+        self, mapping: Mapping | LabelledMapping, synthesis: Synthesis, mixing: float = 0.9, decay: float = 0.995
+    ) -> None:
         super().__init__()
         require(0 <= mixing <= 1, "mixing", mixing, "a share in [0, 1]")
         require(0 <= decay < 1, "decay", decay, "a weight in [0, 1)")
         self.mapping, self.synthesis, self.mixing, self.decay = mapping, synthesis, mixing, decay
-        (*_, last) = (layer for layer in mapping if isinstance(layer, EqualLinear))
+        (*_, last) = (layer for layer in mapping.modules() if isinstance(layer, EqualLinear))
         self.register_buffer("w_mean", torch.zeros(last.out_features))
 
     @property
@@ -96,19 +121,19 @@ class StyleGenerator(nn.Module):
         """L, rows of w that the synthesis takes, from coarse to fine."""
         return self.synthesis.layers
 
-    def forward(self, z: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, z: Tensor, *y: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Images; with ``rng`` as in training."""
-        images: Tensor = self.synthesis(self.mapping(z) if rng is None else self.styles(z, rng), rng)
+        images: Tensor = self.synthesis(self.mapping(z, *y) if rng is None else self.styles(z, *y, rng=rng), rng)
         return images
 
-    def styles(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        """z (N, z_dim) -> rows of w (N, L, w_dim), mixed; the mean of w follows."""
-        w: Tensor = self.mapping(z)
+    def styles(self, z: Tensor, *y: Tensor, rng: torch.Generator) -> Tensor:
+        """z (N, z_dim) -> rows of w (N, L, w_dim), mixed with those of other z of the same labels; w's mean follows."""
+        w: Tensor = self.mapping(z, *y)
         with torch.no_grad():
             self.w_mean.lerp_(w.detach().mean(0).to(self.w_mean), 1 - self.decay)
         if self.mixing == 0:
             return each_layer(w, self.layers)
-        other: Tensor = self.mapping(torch.randn(z.shape, generator=rng, device=rng.device))
+        other: Tensor = self.mapping(torch.randn(z.shape, generator=rng, device=rng.device), *y)
         cut = torch.randint(1, self.synthesis.playing, (len(z), 1, 1), generator=rng, device=rng.device)
         mixed = torch.rand(len(z), 1, 1, generator=rng, device=rng.device) < self.mixing
         second = mixed & (torch.arange(self.layers, device=z.device)[:, None] >= cut)  # (N, L, 1)

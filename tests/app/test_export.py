@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,11 +156,14 @@ def test_another_runtime_makes_the_same(saddle, trained, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stylegan2", "progan", "biggan", "vae"])
-def test_other_kinds_of_generators_can_be_traced(name):
+@pytest.mark.parametrize(
+    "name, settings",
+    [("stylegan2", {}), ("stylegan2", {"conditional": True}), ("progan", {}), ("biggan", {}), ("vae", {})],
+)
+def test_other_kinds_of_generators_can_be_traced(name, settings):
     """For any number of samples: untrained, so that it is quick."""
     recipe, spec = find(name), Spec(1, 16, 4)
-    made = Generator(recipe.build(recipe.SMALL, spec), spec, {})
+    made = Generator(recipe.build(replace(recipe.SMALL, **settings), spec), spec, {})
     program = _traced(made).module()
     for count in (1, 5):
         inputs = [given for given in made.example(count) if given is not None]

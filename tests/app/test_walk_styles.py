@@ -19,6 +19,8 @@ RUNS = {
     "stylegan2": ("stylegan2",),
 }
 """Full-grown at 16 pixels; still at 4 of them; full-grown."""
+TOLD = ("stylegan2", "--conditional", "true")
+"""With labels, a and b."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def runs(tmp_path_factory, images):
     images(root / "pictures", n=24)
     tiny = ["--size", "16", "--threads", "1", "--batch", "8", "--z_dim", "4", "--w_dim", "4", "--width", "4"]
     tiny += ["--widest", "8", "--rounds", "6", "--lr_generator", "0.02", "--mapping_speed", "1"]
-    for name, (recipe, *flags) in RUNS.items():
+    for name, (recipe, *flags) in {**RUNS, "told": TOLD}.items():
         words = ["train", recipe, "--data", str(root / "pictures"), *tiny, *flags, "--out", str(root / name)]
         assert main(words) == 0
     return root
@@ -102,3 +104,31 @@ def test_samples_of_w_are_those_of_the_game(runs, name):
     assert float(x.detach().abs().max()) <= 1
     (gradient,) = torch.autograd.grad(x.square().sum(), w)
     assert float(gradient.abs().sum()) > 0
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_labels_is_walked_under_one_of_them(saddle, runs):
+    """In w and in z a label's ways begin at the label's samples, which a row of the labels' table shows as well."""
+    for label in "ab":
+        for how, space in (("lerp", "w"), ("slerp", "z")):
+            flags = ("--how", how, "--space", space, "--points", 3, "--frames", 9, "--label", label)
+            assert saddle("walk", runs / "told", *flags, "--out", f"{how}-{label}.png").status == 0
+    begun = {name: tiles(f"{name}.png", columns=3)[::3] for name in ("lerp-a", "lerp-b", "slerp-a", "slerp-b")}
+    assert saddle("walk", runs / "told", "--how", "labels", "--points", 3).status == 0
+    rows = tiles("walk.png", columns=3).reshape(2, 3, SIDE, SIDE, 3)
+    for row, label in zip(rows, "ab", strict=True):
+        assert np.abs(begun[f"lerp-{label}"] - row).max() <= 1
+        assert np.abs(begun[f"slerp-{label}"] - row).max() <= 1
+    assert all_differ(rows.reshape(6, SIDE, SIDE, 3))
+    assert saddle("walk", runs / "told", "--how", "mixing", "--points", 3, "--cut", 0, "--label", "b").status == 0
+    mixed_of_b = tiles("walk.png", columns=4).reshape(4, 4, SIDE, SIDE, 3)
+    assert np.abs(mixed_of_b[1:, 1:] - mixed_of_b[:1, 1:]).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["sefa", "ganspace"])
+def test_directions_and_inversion_of_a_run_that_is_told_labels(saddle, runs, method):
+    flags = ("--method", method, "-k", 2, "--steps", 3, "--label", "b", "--json")
+    assert np.array(saddle("directions", runs / "told", *flags).json["directions"]).shape == (2, 4)
+    flags = ("--features", "none", "--steps", 2, "--restarts", 1, "--label", "b", "--json")
+    assert len(saddle("invert", runs / "told", "--real", 2, *flags).json["images"]) == 2

@@ -132,6 +132,17 @@ def test_label_dot_critic_is_a_product_with_the_label_row():
     torch.testing.assert_close(critic(x, y), direct)
 
 
+def test_the_equalised_label_dot_critic_has_rows_and_scores_of_unit_variance():
+    """Of features N(0, 1): the product is a sum of as many terms of variance 1 as the root divides by."""
+    torch.manual_seed(0)
+    critic = nets.EqualLabelDotCritic(Pass(), classes=4000, outputs=50)
+    assert critic.embed.weight.std().item() == pytest.approx(1, abs=0.01)
+    features, y = torch.randn(4000, 50), torch.arange(4000)
+    scores = critic(features, y)
+    assert scores[7].item() == pytest.approx((features[7] @ critic.embed.weight[7]).item() / 50**0.5, rel=1e-5)
+    assert scores.std().item() == pytest.approx(1, abs=0.05)
+
+
 @pytest.mark.parametrize("label", [-1, 3])
 def test_labels_out_of_range_are_refused(label):
     y, z, x = torch.tensor([0, label]), torch.zeros(2, 4), torch.zeros(2, 1, 4, 4)
@@ -140,6 +151,8 @@ def test_labels_out_of_range_are_refused(label):
         lambda: nets.LabelledGenerator(Pass(), 3, 2)(z, y),
         lambda: nets.LabelledCritic(Pass(), 3, 4)(x, y),
         lambda: nets.LabelDotCritic(Pass(), 3, 4)(z, y),
+        lambda: nets.EqualLabelDotCritic(Pass(), 3, 4)(z, y),
+        lambda: nets.LabelledMapping(nets.Mapping(6, 5), 3, 2)(z, y),
         lambda: nets.CGANGenerator(3, 4, (1, 4, 4))(z, y),
         lambda: nets.CGANCritic(3, (1, 4, 4))(x, y),
     ]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from saddle.networks import Mapping, StyleGAN2Synthesis, StyleGANSynthesis, StyleGenerator
+from saddle.networks import LabelledMapping, Mapping, StyleGAN2Synthesis, StyleGANSynthesis, StyleGenerator
 from saddle.networks.modulated import demodulation, modulated_conv, modulated_conv_grouped
 from saddle.networks.stylegan import adain
 from saddle.networks.stylegan2 import Layer
@@ -52,7 +52,7 @@ def test_every_row_of_w_changes_the_image_and_coarse_ones_change_more_sizes(gene
 def test_noise_is_steady_without_random_numbers_and_drawn_from_the_seed_with_them(generator):
     z = torch.randn(2, 7)
     assert torch.equal(generator(z), generator(z))
-    one, same, other = (noisy(generator)(z, seeded(s)) for s in (1, 1, 2))
+    one, same, other = (noisy(generator)(z, rng=seeded(s)) for s in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.allclose(one, other)
 
@@ -60,13 +60,13 @@ def test_noise_is_steady_without_random_numbers_and_drawn_from_the_seed_with_the
 def test_at_first_noise_does_nothing(generator):
     generator.mixing = 0.0
     z = torch.randn(2, 7)
-    torch.testing.assert_close(generator(z, seeded(1)), generator(z))
+    torch.testing.assert_close(generator(z, rng=seeded(1)), generator(z))
 
 
 def test_mixing_gives_finer_layers_the_styles_of_another_z(generator):
     """Each row comes whole from one of two w; coarse ones from the first, and nine in ten samples change over."""
     z = torch.randn(2000, 7)
-    w, rows = generator.mapping(z), generator.styles(z, seeded())
+    w, rows = generator.mapping(z), generator.styles(z, rng=seeded())
     own = (rows == w[:, None]).all(2)  # (N, L)
     assert own[:, 0].all()
     assert (own.int().diff(dim=1) <= 0).all()
@@ -74,14 +74,32 @@ def test_mixing_gives_finer_layers_the_styles_of_another_z(generator):
     cuts = own.sum(1)[(~own).any(1)]
     assert torch.bincount(cuts, minlength=6)[1:].float().div(len(cuts)).numpy() == pytest.approx(1 / 5, abs=0.04)
     generator.mixing = 0.0
-    assert (generator.styles(z, seeded()) == w[:, None]).all()
+    assert (generator.styles(z, rng=seeded()) == w[:, None]).all()
+
+
+def test_a_label_enters_the_mapping_as_a_row_of_its_own_length_one():
+    """Neither a longer z nor a longer row changes w; mixed styles are of the sample's own label."""
+    torch.manual_seed(0)
+    mapping = LabelledMapping(Mapping(7 + 3, 5, 2, speed=1.0), classes=4, embedding=3)
+    z, y = torch.randn(6, 7), torch.tensor([0, 1, 2, 3, 0, 1])
+    w = mapping(z, y)
+    rows = F.normalize(mapping.embed.weight[y]) * 3**0.5
+    torch.testing.assert_close(w, mapping.mapping(torch.cat([F.normalize(z) * 7**0.5, rows], 1)))
+    with torch.no_grad():
+        mapping.embed.weight.mul_(5)
+    torch.testing.assert_close(mapping(2 * z, y), w)
+    generator = StyleGenerator(mapping, StyleGAN2Synthesis(5, WIDTHS, 3), mixing=1.0)
+    mixed, rng = generator.styles(z, y, rng=seeded(3)), seeded(3)
+    other = mapping(torch.randn(z.shape, generator=rng), y)
+    torch.testing.assert_close(mixed[:, 0], w)
+    torch.testing.assert_close(mixed[:, -1], other)
 
 
 def test_the_mean_of_w_follows_training_only(generator):
     z = torch.randn(50, 7)
     generator(z)
     assert not generator.w_mean.any()
-    generator(z, seeded())
+    generator(z, rng=seeded())
     torch.testing.assert_close(generator.w_mean, 0.005 * generator.mapping(z).mean(0))
 
 

@@ -45,6 +45,7 @@ def looks(game, x):
     [
         *((recipe, settings, (16, 1)) for recipe, settings in DEEP.items()),
         ("sngan", DEEP["sngan"] | {"conditional": True}, (16, 1)),
+        ("stylegan2", DEEP["stylegan2"] | {"conditional": True}, (16, 1)),
         ("dcgan", {"network": "metz-half"}, (28, 3)),
         ("wgan-gp", {"network": "metz-plain"}, (28, 3)),
         ("acgan", {"network": "metz-half"}, (28, 3)),

@@ -5,7 +5,7 @@ import torch
 
 from saddle.data import Images
 from saddle.data.spec import Batch, Spec
-from saddle.game import gradient, play, sample
+from saddle.game import generate, gradient, latents, play, sample, score
 from saddle.game.checkpoint import restore, save, state
 from saddle.networks.growing import enlarged
 from saddle.objectives import gradient_penalty, minimax_critic, r1
@@ -133,7 +133,7 @@ def test_stylegan_s_critic_pays_for_its_slope_at_real_images():
     batch = draw()
     terms, grads = look(game, "D", batch)
     D = game["D"].module
-    fake = game["G"].module(common.noise(batch, 6, rng := torch.Generator().manual_seed(3)), rng).detach()
+    fake = game["G"].module(common.noise(batch, 6, rng := torch.Generator().manual_seed(3)), rng=rng).detach()
     loss = sum(minimax_critic(D(batch.x), D(fake)).values()) + 7 * r1(D, batch.x)
     assert terms["r1"].item() == pytest.approx(7 * r1(D, batch.x).item(), rel=1e-4)
     wanted = torch.autograd.grad(loss, game["D"].parameters, allow_unused=True)
@@ -195,6 +195,59 @@ def test_the_path_length_is_that_of_images_without_mixing():
     wanted = 2 * 4 / 3 * (lengths - lengths.mean()).square().mean()
     assert terms["path"].item() == pytest.approx(wanted.item(), rel=1e-3)
     assert any(g is not None and g.any() for g in grads)
+
+
+def labelled(**settings):
+    """StyleGAN2 with labels, and its data."""
+    config = stylegan2.Config(**{**SETTINGS, "batch": 6, "conditional": True, **settings})
+    torch.manual_seed(1)
+    game = stylegan2.build(config, Spec(1, 16, classes=3)).seed(1)
+    images = torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    return game, Images("images", images, torch.arange(40) % 3, classes=3).draw(6, seed=7)
+
+
+def test_stylegan2_is_told_labels_and_asks_for_them():
+    """The same z under another label is another sample, the same x has another score; without labels it says so."""
+    game, draw = labelled(path_weight=1.0, path_every=1, r1_every=1, mixing=0.9)
+    list(play(game, draw, 3))
+    (z, y), x = (latents(game, 3, seed=0), torch.arange(3)), draw().x[:3]
+    assert (generate(game, z, y) - generate(game, z, (y + 1) % 3)).flatten(1).norm(dim=1).min() > 0
+    assert (score(game, x, y) - score(game, x, (y + 1) % 3)).abs().min() > 0
+    assert generate(game, z, y).abs().max() <= 1
+    with pytest.raises(ValueError, match=r"classes=0: expected data with 2 or more labels .*; or --conditional false$"):
+        stylegan2.build(stylegan2.Config(conditional=True), Spec(1, 16))
+
+
+def test_the_penalties_of_stylegan2_are_taken_under_the_batchs_labels():
+    game, draw = labelled(r1_gamma=0.3, r1_every=4, path_weight=2.0)
+    batch, D, G = draw(), game["D"].module, game["G"].module
+    (_, slope), (_, length) = ([move for move in game.moves if move.player == name] for name in "DG")
+    terms, _ = gradient(game, slope, batch)
+    x = batch.x.clone().requires_grad_()
+    (at,) = torch.autograd.grad(D(x, batch.y).sum(), x)
+    assert terms["r1"].item() == pytest.approx(4 * 0.3 / 2 * at.square().flatten(1).sum(1).mean().item(), rel=1e-4)
+    terms, _ = gradient(game.seed(3), length, batch)
+    rng = torch.Generator().manual_seed(3)
+    w = G.mapping(common.noise(batch, 6, rng)[:3], batch.y[:3])
+    made = G.synthesis(w, rng)
+    y = torch.randn(made.shape, generator=rng) / 16
+    (rows,) = torch.autograd.grad((made * y).sum(), w)
+    wanted = 2 * 4 / 3 * (rows.norm(dim=1) - rows.norm(dim=1).mean()).square().mean()
+    assert terms["path"].item() == pytest.approx(wanted.item(), rel=1e-3)
+
+
+def test_stylegan2_with_labels_restarts_without_changing_a_bit(tmp_path):
+    game, draw = labelled(mixing=0.9)
+    list(play(game, draw, 3))
+    path = save(game, tmp_path, draw.state_dict())
+    list(play(game, draw, 3))
+    straight, _ = state(game)
+    other, draw = labelled(mixing=0.9)
+    draw.load_state_dict(restore(other, path))
+    list(play(other, draw, 3))
+    again, _ = state(other)
+    assert straight.keys() == again.keys()
+    assert all(torch.equal(straight[name], again[name]) for name in straight)
 
 
 @pytest.mark.parametrize("name", ["progan", "stylegan", "stylegan2"])

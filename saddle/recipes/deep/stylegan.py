@@ -94,7 +94,7 @@ def build(config: Config, spec: Spec) -> Game:
     critic = common.smoothed(config, minimax_critic)
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
-        fake = G(common.noise(batch, config.z_dim, rng), rng)
+        fake = G(common.noise(batch, config.z_dim, rng), rng=rng)
         x = batch.x.detach().requires_grad_(True)
         real_logits = D(x)
         (slope,) = torch.autograd.grad(real_logits.sum(), x, create_graph=True)  # row i: D's gradient at x_i
@@ -102,7 +102,7 @@ def build(config: Config, spec: Spec) -> Game:
         return critic(real_logits, D(fake)) | {"r1": config.r1_gamma / 2 * r1}
 
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
-        fake = G(common.noise(batch, config.z_dim, rng), rng)
+        fake = G(common.noise(batch, config.z_dim, rng), rng=rng)
         return {"adversarial": non_saturating_generator(D(fake))}
 
     game = common.adversaries(

@@ -4,31 +4,37 @@ The non-saturating loss. R1 and the path length, every 16th and 4th round in the
 by how seldom they are, and Adam's step size and betas are those of the paper for k + 1 steps in k rounds. The defaults
 are for minutes on a CPU: 8 channels at the highest resolution, doubling towards 4x4 up to 64, two mapping layers of 64,
 batch 8, steps of 1.5e-2, R1 every 4th round, and neither path length nor mixing, which the same authors leave out for
-CIFAR-10 as well (arXiv:2006.06676). ``--preset published`` gives the paper's 1024 pixels (configuration F), ``--preset
-ffhq-256`` the half as wide form at 256 pixels. At other sizes set ``--width``: 512 at 32 pixels and below.
+CIFAR-10 as well (arXiv:2006.06676). ``--conditional true`` tells both players the labels, as some of their runs there
+do: a learned row stands beside z, each normalised, and D's output is a product with another row. ``--preset published``
+gives the paper's 1024 pixels (configuration F), ``--preset ffhq-256`` the half as wide form at 256 pixels. At other
+sizes set ``--width``: 512 at 32 pixels and below.
 
 Where this differs from the published run: one fake batch serves D's step and then G's; styles are mixed by the sample,
 not by the batch; path lengths are taken in one w for all layers, as the formula has them, without mixing, and their
 running mean is corrected for its start, as Adam's means are. The weight of the path length is in units of the paper's
-ln 2 / (r^2 (ln r - ln 2)). Samples are made with noise that is drawn once, without truncation
-(``StyleGenerator.truncated``), and are cut to [-1, 1]. The gradients logged in a round with a lazy step are that
-step's. Logged besides the terms: ``path.length``, the mean path length.
+ln 2 / (r^2 (ln r - ln 2)). D's row of a label has no layers of its own. Samples are made with noise that is drawn once,
+without truncation (``StyleGenerator.truncated``), and are cut to [-1, 1]. The gradients logged in a round with a lazy
+step are that step's. Logged besides the terms: ``path.length``, the mean path length.
 """
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
-from saddle.game import Game, Move, Player, Terms
+from saddle.game import Game, Move, Nets, Player, Terms
+from saddle.networks.condition import EqualLabelDotCritic
 from saddle.networks.stylegan2 import StyleGAN2Critic, StyleGAN2Synthesis
-from saddle.networks.styles import Mapping, StyleGenerator
+from saddle.networks.styles import LabelledMapping, Mapping, StyleGenerator
 from saddle.objectives import minimax_critic, non_saturating_generator, r1
 from saddle.objectives.path_length import path_length_penalty, path_lengths
 from saddle.recipes import common, growing
+from saddle.recipes.labelled import classes_of, generate, score, told
 
 SOURCE = "Karras et al. 2020, arXiv:1912.04958"
 
@@ -37,10 +43,13 @@ SOURCE = "Karras et al. 2020, arXiv:1912.04958"
 class Config(growing.Stages):
     """StyleGAN2 for minutes on a CPU."""
 
+    added: ClassVar[dict[str, object]] = {**growing.Stages.added, "conditional": False}  # what earlier runs do not hold
     batch: int = 8
     """Real samples per step of the critic."""
     z_dim: int = 64
     """Dimensions of the latent vector z ~ N(0, I), which the mapping normalises."""
+    conditional: bool = False
+    """Whether both players are told the data's labels."""
     w_dim: int = 64
     """Dimensions of the style vector w."""
     mapping_layers: int = 2
@@ -108,23 +117,34 @@ PRESETS = {
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape; each fake batch serves D's step and then G's."""
     growing.refuse(config, growing.EQUALISED)
+    classes = classes_of(spec, config.conditional)
     generator, judge = networks(config, spec)
     G, D = common.treated(config, spec, generator, judge)
     critic, path = common.smoothed(config, minimax_critic), Path(config.path_decay)
 
     def made(batch: Batch, rng: torch.Generator) -> Batch:
-        return replace(batch, fake=G(common.noise(batch, config.z_dim, rng), rng))
+        return replace(batch, fake=G(common.noise(batch, config.z_dim, rng), *told(batch, classes), rng=rng))
 
     def critic_loss(batch: Batch, rng: torch.Generator) -> Terms:
-        return critic(D(batch.x), D(batch.fake))
+        y = told(batch, classes)
+        return critic(D(batch.x, *y), D(batch.fake, *y))
 
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
-        return {"adversarial": non_saturating_generator(D(batch.fake))}
+        return {"adversarial": non_saturating_generator(D(batch.fake, *told(batch, classes)))}
 
     lazy = lazy_moves(config, spec, generator, D, path)
     scaled = replace(config, **{LR[move.player]: getattr(config, LR[move.player]) * share(move) for move in lazy})
     game = common.adversaries(
-        scaled, G, D, critic_loss, generator_loss, generate=common.clamped(spec), share=made, controls={"path": path}
+        scaled,
+        G,
+        D,
+        critic_loss,
+        generator_loss,
+        generate=clamped,
+        score=partial(score, classes=classes),
+        share=made,
+        classes=classes,
+        controls={"path": path},
     )
     for move in lazy:
         scale_betas(game[move.player], share(move))
@@ -144,13 +164,15 @@ def lazy_moves(config: Config, spec: Spec, G: StyleGenerator, D: nn.Module, path
     """
     r1_weight = config.r1_gamma * config.r1_every
     path_weight = config.path_weight * config.path_every / (math.log2(spec.size) - 1)  # ln 2 / (ln r - ln 2)
+    classes = classes_of(spec, config.conditional)
 
     def critic_slope(batch: Batch, rng: torch.Generator) -> Terms:
-        return {"r1": r1_weight * r1(D, batch.x)}
+        y = told(batch, classes)
+        return {"r1": r1_weight * r1(lambda x: D(x, *y), batch.x)}
 
     def path_length(batch: Batch, rng: torch.Generator) -> Terms:
         half = (len(batch.x) + 1) // 2  # as in the published program
-        w = G.mapping(common.noise(batch, config.z_dim, rng)[:half])
+        w = G.mapping(common.noise(batch, config.z_dim, rng)[:half], *(y[:half] for y in told(batch, classes)))
         lengths = path_lengths(G.synthesis(w, rng), w, rng)
         return {"path": path_weight * path_length_penalty(lengths, path.with_these(lengths))}
 
@@ -204,9 +226,19 @@ class Path(nn.Module):
         self.steps.add_(1)
 
 
-def networks(config: Config, spec: Spec) -> tuple[StyleGenerator, StyleGAN2Critic]:
-    """Generator and critic."""
-    widths = growing.widths_of(config, spec, "stylegan2")
-    mapping = Mapping(config.z_dim, config.w_dim, config.mapping_layers, config.mapping_speed)
-    G = StyleGenerator(mapping, StyleGAN2Synthesis(config.w_dim, widths, spec.channels), config.mixing)
-    return G, StyleGAN2Critic(widths, spec.channels, group=config.group)
+def clamped(nets: Nets, z: Tensor, y: Tensor | None) -> Tensor:
+    """G(z), or G(z, y) in a game with labels, cut to [-1, 1]."""
+    return generate(nets, z, y).clamp(-1, 1)
+
+
+def networks(config: Config, spec: Spec) -> tuple[StyleGenerator, nn.Module]:
+    """Generator and critic; with labels a label's row is as long as z for G, and as the critic's features for D."""
+    widths, classes = growing.widths_of(config, spec, "stylegan2"), classes_of(spec, config.conditional)
+    inputs, outputs = (2 * config.z_dim, widths[0]) if classes else (config.z_dim, 1)
+    mapping = Mapping(inputs, config.w_dim, config.mapping_layers, config.mapping_speed)
+    synthesis = StyleGAN2Synthesis(config.w_dim, widths, spec.channels)
+    critic = StyleGAN2Critic(widths, spec.channels, group=config.group, outputs=outputs)
+    if not classes:
+        return StyleGenerator(mapping, synthesis, config.mixing), critic
+    told_z = LabelledMapping(mapping, classes, embedding=config.z_dim)
+    return StyleGenerator(told_z, synthesis, config.mixing), EqualLabelDotCritic(critic, classes, outputs)
