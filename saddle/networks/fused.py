@@ -2,9 +2,11 @@
 
 Nearest doubling is a transposed convolution with 2x2 ones, and a mean over 2x2 pixels is a convolution with them; two
 linear maps in a row are one, whose kernel is the 3x3 one convolved with the ones. The layers here compute exactly what
-the two steps do, with the same parameters and at 4/9 of the products.
+the two steps do, with the same parameters and at 4/9 of the products. That convolution of kernels is itself linear: 16
+numbers from 9 by one matrix, a product for all pairs of channels at once.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,11 +23,14 @@ class UpConv(nn.Conv2d):
     True
     """
 
+    widen: Tensor
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
+        self.register_buffer("widen", with_ones().flip(0), persistent=False)  # of kernels turned by half a turn
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel = _with_ones(self.weight.flip(2, 3)).transpose(0, 1)  # (inputs, outputs, 4, 4)
+        kernel = _widened(self.weight.transpose(0, 1), self.widen)  # (inputs, outputs, 4, 4)
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
@@ -39,15 +44,26 @@ class DownConv(nn.Conv2d):
     True
     """
 
+    widen: Tensor
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
+        self.register_buffer("widen", with_ones() / 4, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, _with_ones(self.weight) / 4, self.bias, stride=2, padding=1)
+        return F.conv2d(x, _widened(self.weight, self.widen), self.bias, stride=2, padding=1)
 
 
-def _with_ones(weight: Tensor) -> Tensor:
-    """Kernels (A, B, 3, 3) convolved with 2x2 ones: (A, B, 4, 4)."""
-    wide = F.pad(weight, (1, 1, 1, 1))  # (A, B, 5, 5)
-    rows = wide[:, :, 1:] + wide[:, :, :-1]
-    return rows[..., 1:] + rows[..., :-1]
+def with_ones() -> Tensor:
+    """The matrix (9, 16) that convolves a 3x3 kernel, as a row of 9, with 2x2 ones.
+
+    >>> torch.ones(1, 9) @ with_ones()
+    tensor([[1., 2., 2., 1., 2., 4., 4., 2., 2., 4., 4., 2., 1., 2., 2., 1.]])
+    """
+    places = torch.eye(9).unflatten(1, (1, 3, 3))  # a kernel for each place, 1 there
+    return F.conv_transpose2d(places, torch.ones(1, 1, 2, 2)).flatten(1)
+
+
+def _widened(weight: Tensor, widen: Tensor) -> Tensor:
+    """Kernels (A, B, 3, 3) -> (A, B, 4, 4)."""
+    return (weight.flatten(2) @ widen.to(weight)).unflatten(2, (4, 4))
