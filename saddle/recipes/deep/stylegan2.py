@@ -3,7 +3,7 @@
 The non-saturating loss. R1 and the path length, every 16th and 4th round in the paper, are steps of their own, weighted
 by how seldom they are, and Adam's step size and betas are those of the paper for k + 1 steps in k rounds. The defaults
 are for minutes on a CPU: 8 channels at the highest resolution, doubling towards 4x4 up to 64, two mapping layers of 64,
-batch 8, steps of 1.5e-2, R1 every 4th round, and neither path length nor mixing, which the same authors leave out for
+batch 8, steps of 1.5e-2, R1 every 8th round, and neither path length nor mixing, which the same authors leave out for
 CIFAR-10 as well (arXiv:2006.06676). ``--conditional true`` tells both players the labels, as some of their runs there
 do: a learned row stands beside z, each normalised, and D's output is a product with another row. ``--preset published``
 gives the paper's 1024 pixels (configuration F), ``--preset ffhq-256`` the half as wide form at 256 pixels. At other
@@ -68,9 +68,9 @@ class Config(growing.Stages):
     """Adam's decay of the mean squared gradient, before it is scaled for lazy regularisation."""
     ema_half_life: float = 5000.0
     """Half-life in images of the moving average of G's weights that samples are drawn from; 0: no average."""
-    r1_gamma: float = 1.0
+    r1_gamma: float = 3.0
     """Weight of the penalty on the critic's slope at real samples, gamma / 2 E[|grad D(x)|^2]; 0: none."""
-    r1_every: int = 4
+    r1_every: int = 8
     """Rounds from one step on it to the next."""
     path_weight: float = 0.0
     """Weight of the path-length penalty, in units of the paper's; 0: none."""
