@@ -1,11 +1,12 @@
 """Writes the page of every recipe, from the recipe's file and from runs made here.
 
-    python docs/make_pages.py [--recipes a,b] [--budget 60s] [--points-budget 20s] [--jobs 2] [--keep DIR]
-                                [--pages-only]
+    python docs/make_pages.py [--recipes a,b] [--data mnist,ring8] [--budget 60s] [--points-budget 20s] [--jobs 2]
+                                [--keep DIR] [--pages-only]
 
-Each recipe is trained by the command itself, one thread a run: on ``mnist``, and on ``ring8`` where it takes points.
+Each recipe is trained by the command itself, one thread a run: on ``mnist``, and on ``ring8`` where it takes points;
+with ``--data emoji`` on drawings of 32 pixels.
 What is kept of a run are its pictures, in docs/recipes/img/, and its facts and scores, in docs/recipes/runs.json; the
-pages can be written again from these with ``--pages-only``. The list of recipes in mkdocs.yml and the table of scores
+pages can be written again from these with ``--pages-only``. The list of recipes in mkdocs.yml and the tables of scores
 in docs/recipes/index.md are brought up to date as well. A run on images stands beside dcgan's of the same budget, so
 that one should be run, too: ``--recipes dcgan,sngan --budget 10m``.
 """
@@ -30,7 +31,7 @@ from typing import Any
 
 import torch
 from marks import filled
-from page_scores import REFERENCE, beside, reference, scores, table
+from page_scores import MEASURED, REFERENCE, beside, reference, scores, table
 from PIL import Image
 from terms import explain
 
@@ -60,15 +61,23 @@ IMAGE_FLAGS = {
     "wgan-gp": [*QUICK, "--n_critic", "2"],
 }
 """For minutes on one core: narrower, smaller batches and larger steps than in the papers, where those are the defaults;
-labels for sngan; for sgan the loss that did better both for its classifier and its samples; few latent numbers and a
-slow critic for veegan; and for sagan and stylegan2 steps that fall to 0 over the images of ten minutes."""
-POINTS_FLAGS = {
-    "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
-    "ebgan": ["--margin", "1"],
+labels for sngan; for sgan the loss that did better both for its classifier and its samples; few latent
+numbers and a slow critic for veegan; and for sagan and stylegan2 steps that fall to 0 over ten minutes' images."""
+FLAGS = {
+    "mnist": IMAGE_FLAGS,
+    "emoji": IMAGE_FLAGS | {"sngan": []},
+    "ring8": {
+        "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
+        "ebgan": ["--margin", "1"],
+    },
 }
-"""What a recipe asks for with points, as its docstring says."""
+"""By data. A group of emoji holds many kinds of drawings, so recipes that can do without are not told it; with points
+these are what the docstrings ask for."""
 CAPTIONS = {
     "mnist": "Samples, each from a fixed z. In a conditional game a row is a label.",
+    "emoji": "Samples, each from a fixed z. In a conditional game a row is a label. The drawings learnt from are all "
+    "designed by [OpenMoji](https://openmoji.org) – the open-source emoji and icon project. License: "
+    "[CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/).",
     "ring8": "Samples and as many real points.",
 }
 """Below the pictures."""
@@ -80,6 +89,7 @@ def main() -> None:
     """Train what was asked for, then write all pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", help="names separated by commas; by default all")
+    parser.add_argument("--data", default="mnist,ring8", help="of mnist, emoji and ring8 (default: mnist,ring8)")
     parser.add_argument("--budget", default="60s", help="training time on images (default: 60s)")
     parser.add_argument("--points-budget", default="20s", help="training time on points (default: 20s)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, of a thread each (default: 2)")
@@ -92,16 +102,16 @@ def main() -> None:
     modules = {name: recipes.find(name) for name in chosen}
     failures: list[str] = []
     if not args.pages_only:
-        wanted = [("mnist", args.budget), ("ring8", args.points_budget)]
-        jobs = [(n, data, b) for n, m in modules.items() for data, b in wanted if data == "mnist" or takes_points(m)]
+        wanted = [(data, args.budget if data in MEASURED else args.points_budget) for data in args.data.split(",")]
+        jobs = [(n, data, b) for n, m in modules.items() for data, b in wanted if data in MEASURED or takes_points(m)]
         with ThreadPoolExecutor(args.jobs) as pool:
             for (name, data, _), found in zip(jobs, pool.map(lambda job: train(*job, args.keep), jobs), strict=True):
                 if isinstance(found, str):
                     failures.append(found)
                 else:
                     keep_facts(f"{name} {data}", found)
-                    if (name, data) == (REFERENCE, "mnist"):
-                        keep_facts(reference(args.budget), found)
+                    if name == REFERENCE and data in MEASURED:
+                        keep_facts(reference(data, args.budget), found)
     write_pages()
     sys.exit("\n".join(failures) or None)
 
@@ -120,8 +130,7 @@ def takes_points(module: ModuleType) -> bool:
 
 def train(recipe: str, data: str, budget: str, keep: Path | None) -> Facts | str:
     """Train a recipe by the command and keep its pictures. Returns the run's facts, or what went wrong."""
-    flags = (POINTS_FLAGS if data == "ring8" else IMAGE_FLAGS).get(recipe, [])
-    words = ["train", recipe, "--data", data, "--budget", budget, *flags, "--threads", "1"]
+    words = ["train", recipe, "--data", data, "--budget", budget, *FLAGS[data].get(recipe, []), "--threads", "1"]
     print("saddle", shlex.join(words), file=sys.stderr, flush=True)
     with TemporaryDirectory() as folder:
         run = (keep or Path(folder)) / f"{recipe}-{data}-{budget}"
@@ -135,7 +144,7 @@ def train(recipe: str, data: str, budget: str, keep: Path | None) -> Facts | str
         rows = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
         for picture in ("samples", "curves"):
             shrink(run / f"{picture}.png", PAGES / "img" / f"{recipe}-{data}-{picture}.png")
-        found = {"scores": scores(run)} if data == "mnist" else {}
+        found = {"scores": scores(run, MEASURED[data])} if data in MEASURED else {}
     terms = list(dict.fromkeys(key for row in rows for key in row if "." in key))
     kept = {key: told[key] for key in ("rounds", "images", "seconds")}
     return {"command": f"saddle {shlex.join(words)}", "budget": budget, **kept, **found, "terms": terms}
@@ -176,7 +185,10 @@ def write_pages() -> None:
     for name in recipes.names():
         (PAGES / f"{name}.md").write_text(page(name, runs), encoding="utf-8")
     index = PAGES / "index.md"
-    index.write_text(filled(index.read_text(encoding="utf-8"), "scores", table(runs)), encoding="utf-8")
+    text = index.read_text(encoding="utf-8")
+    for data in MEASURED:
+        text = filled(text, f"scores on {data}", table(runs, data))
+    index.write_text(text, encoding="utf-8")
     file = ROOT / "mkdocs.yml"
     file.write_text(with_recipes(file.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -199,7 +211,7 @@ def page(name: str, runs: dict[str, Facts]) -> str:
     module = recipes.find(name)
     summary, _, rest = (module.__doc__ or "").partition("\n")
     own, prose = own_terms(rest)
-    mine = {data: runs[f"{name} {data}"] for data in ("mnist", "ring8") if f"{name} {data}" in runs}
+    mine = {data: runs[f"{name} {data}"] for data in CAPTIONS if f"{name} {data}" in runs}
     terms = list(dict.fromkeys([*logged(module), *(term for facts in mine.values() for term in facts["terms"])]))
     parts = [
         f"# {name}",
@@ -227,7 +239,7 @@ def page(name: str, runs: dict[str, Facts]) -> str:
 def pictures(name: str, data: str, runs: dict[str, Facts]) -> Iterator[str]:
     """A run's command, what it came to, its pictures and scores."""
     facts = runs[f"{name} {data}"]
-    seen = "images" if data == "mnist" else "points"
+    seen = "images" if data in MEASURED else "points"
     yield f"### On {seen}: {data}"
     yield (
         f"The pictures are of this run: {facts['rounds']:,} rounds, {facts['images']:,} real {seen} seen, "
@@ -235,7 +247,7 @@ def pictures(name: str, data: str, runs: dict[str, Facts]) -> Iterator[str]:
     )
     yield f"![Samples of {name} on {data}](img/{name}-{data}-samples.png)"
     yield CAPTIONS[data]
-    yield from beside(name, facts, runs)
+    yield from beside(name, data, runs)
     yield f"![Logged terms of {name} on {data}](img/{name}-{data}-curves.png)"
 
 
