@@ -48,8 +48,10 @@ def main(argv: list[str]) -> int:
     y = None
     if args.label is not None:
         require(classes > 0, "label", args.label, "no label: this run does not take any")
-        require(0 <= args.label < classes, "label", args.label, f"a label from 0 to {classes - 1}")
-        y = torch.full((args.n,), args.label)
+        from saddle.app.latents import label_of
+        from saddle.evaluation.side import Model
+
+        y = torch.full((args.n,), label_of(Model(game, run.spec), args.label))
     truncation = math.inf if args.truncation is None else args.truncation
     x, _ = sample(game, args.n, args.seed, y, averaged=not args.live, truncation=truncation)
     _write(x, out, run)
@@ -68,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", help="the run's folder, such as runs/0001")
     parser.add_argument("-n", type=int, default=64, help="how many (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same samples (default: 0)")
-    parser.add_argument("--label", type=int, help="only this label, for runs that take labels")
+    parser.add_argument("--label", help="only the label of this name or number, for runs that take labels")
     told = "draw every number of z again that is larger (BigGAN's truncation): better samples, less variety"
     parser.add_argument("--truncation", type=float, metavar="T", help=told)
     parser.add_argument("--live", action="store_true", help="from the live weights, not from their moving average")

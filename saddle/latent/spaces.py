@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from saddle.config import choose, require
 from saddle.evaluation.side import Model
-from saddle.networks import LabelledGenerator
+from saddle.networks import LabelledGenerator, LabelledMapping
 
 __all__ = ["SPACES", "Space", "Styled", "label_space", "mixed", "open_space", "styled", "w_space", "z_space"]
 
@@ -98,15 +98,17 @@ def w_space(model: Model, label: int | None = None) -> Iterator[Space]:
 def label_space(model: Model, label: int | None = None) -> Iterator[Space]:
     """z with the label's learned row beside it, so that labels can be added and taken away like anything else.
 
+    Where styles are made of the two, each has been normalised, as the mapping is given them.
+
     Raises:
         ValueError: as in `z_space`, or this generator's labels are no rows beside z.
     """
     require_label(model, label)
     nets = model.game.nets(averaged=True).values()
-    found = [part for net in nets for part in net.modules() if isinstance(part, LabelledGenerator)]
+    found = [part for net in nets for part in net.modules() if isinstance(part, LabelledGenerator | LabelledMapping)]
     expected = "a generator that a label enters as a row beside z, such as cgan's on DCGAN's networks"
     require(len(found) == 1, "run", model.name, expected)
-    net = found[0].net
+    inner = found[0].net if isinstance(found[0], LabelledGenerator) else found[0].mapping
     with model.generator() as G:
 
         def draw(n: int, rng: torch.Generator) -> Tensor:
@@ -115,11 +117,16 @@ def label_space(model: Model, label: int | None = None) -> Iterator[Space]:
             def catch(_: nn.Module, given: tuple[Tensor, ...]) -> None:
                 caught.append(given[0])
 
-            with net.register_forward_pre_hook(catch), torch.no_grad():
+            with inner.register_forward_pre_hook(catch), torch.no_grad():
                 G(model.prior(n, rng), labels_of(label, n))
             return caught[0]  # (n, z_dim + embedding)
 
-        yield Space("z and label", draw, net)
+        def make(rows: Tensor) -> Tensor:
+            any_z = model.prior(len(rows), torch.Generator().manual_seed(0))
+            with inner.register_forward_pre_hook(lambda *_: (rows,)):
+                return G(any_z, labels_of(label, len(rows)))
+
+        yield Space("z and label", draw, make)
 
 
 SPACES: dict[str, Callable[[Model, int | None], AbstractContextManager[Space]]] = {

@@ -108,6 +108,9 @@ def test_a_label_is_asked_for_by_name(saddle, runs):
     assert Path("b.png").read_bytes() == Path("1.png").read_bytes() != Path("a.png").read_bytes()
     said = saddle("walk", runs / "cgan", "--points", 2)
     assert "samples of the label a" in said.err
+    for label in ("b", "1"):
+        assert saddle("sample", runs / "cgan", "-n", 3, "--label", label, "--out", f"{label}.npy").status == 0
+    assert Path("b.npy").read_bytes() == Path("1.npy").read_bytes()
 
 
 def test_points_are_plotted(saddle, runs):

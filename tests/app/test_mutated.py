@@ -157,7 +157,7 @@ LINES = {
     "sample runs/points --seed 99999999999999999999": "seed=99999999999999999999",
     "sample runs/points --seed x": "--seed",
     "sample runs/points --label 3": "label=3",
-    "sample runs/points --label x": "--label",
+    "sample runs/points --label x": "label=x",
     "sample runs/points --out new.gif": "new.gif",
     "sample runs/points --out ''": "out=",
     "sample runs/points --out new": "out=new",

@@ -350,7 +350,7 @@ def test_a_label_is_drawn_alone_or_refused(pictures, saddle):
     assert (one == again).all() and not (one == two).all()
     for label in (10, -1):
         said = saddle("sample", pictures, "--label", label)
-        assert said.status == 2 and f"label={label}: expected a label from 0 to 9" in said.err
+        assert said.status == 2 and f"no label is called '{label}'" in said.err
 
 
 def test_points_are_sampled_as_rows(run, saddle):

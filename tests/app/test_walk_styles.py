@@ -8,7 +8,7 @@ from PIL import Image
 from saddle.app.cli import main
 from saddle.app.latents import model_of
 from saddle.app.pictures import GAP, LEGIBLE
-from saddle.latent import mixed, w_space
+from saddle.latent import label_space, mixed, w_space
 from saddle.latent.spaces import require_styles
 
 SIDE = 16 * round(LEGIBLE / 16)
@@ -132,3 +132,19 @@ def test_directions_and_inversion_of_a_run_that_is_told_labels(saddle, runs, met
     assert np.array(saddle("directions", runs / "told", *flags).json["directions"]).shape == (2, 4)
     flags = ("--features", "none", "--steps", 2, "--restarts", 1, "--label", "b", "--json")
     assert len(saddle("invert", runs / "told", "--real", 2, *flags).json["images"]) == 2
+
+
+@pytest.mark.slow
+def test_labels_are_added_up_beside_z(saddle, runs):
+    """Latents hold their label: a space that was opened for another one makes the same samples of them."""
+    said = saddle("arithmetic", runs / "told", "a - b + b", "-n", 2, "--json")
+    assert said.json["space"] == "z and label"
+    _, model = model_of(str(runs / "told"), 0)
+    with label_space(model, 0) as space:
+        rows = space.draw(5, torch.Generator().manual_seed(1))
+        made = space.samples(rows)
+    with model.generator() as G:
+        z = model.prior(5, torch.Generator().manual_seed(1))
+        assert torch.allclose(G(z, torch.zeros(5, dtype=torch.int64)), made, atol=1e-5)
+    with label_space(model, 1) as other:
+        assert torch.allclose(other.samples(rows), made, atol=1e-5)
