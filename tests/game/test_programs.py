@@ -239,16 +239,35 @@ def test_every_recipe_plays_in_bfloat16_with_weights_in_float32(name):
     assert not [key for key, value in tensors.items() if value.dtype is torch.bfloat16]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("precision", [None, torch.bfloat16], ids=["fp32", "bf16"])
-def test_every_recipe_measures_the_same_compiled_on_images(name, precision):
+@pytest.fixture
+def doubles():
+    """Numbers are float64 by default."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def compiled_and_eager(name, precision):
+    """What two rounds of a recipe on images report, both ways, in pairs."""
     played = []
     for change in (lambda game: game, lambda game: compiled(game, TRACED)):
         game, draw = game_of(name, IMAGES)
         game.autocast = precision
         torch.manual_seed(2)
         played.append([report.values() for report in play(change(game), draw, rounds=2)])
-    near = 1e-3 if precision is None else 0.1
-    for ours, theirs in zip(*played, strict=True):
-        assert ours == pytest.approx(theirs, rel=near, abs=near / 10)
+    return zip(*played, strict=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names())
+def test_every_recipe_measures_the_same_compiled_on_images(doubles, name):
+    """In float64: Adam's first step is as long for a gradient of rounding as for any other, and would show it."""
+    for ours, theirs in compiled_and_eager(name, None):
+        assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names())
+def test_every_recipe_measures_nearly_the_same_compiled_in_bfloat16(name):
+    for ours, theirs in compiled_and_eager(name, torch.bfloat16):
+        assert ours == pytest.approx(theirs, rel=0.1, abs=0.01)

@@ -49,7 +49,7 @@ class FittedAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         codes = self.net.encode(x)  # (N, z_dim)
         if self.training:
-            self.observe(codes.detach().float())
+            self.observe(codes.detach().to(self.mean))
         return self.net.decode(codes)
 
     def observe(self, codes: Tensor) -> None:
