@@ -60,6 +60,16 @@ def asked_label(model: Model, word: str | None) -> int | None:
     return label_of(model, word)
 
 
+def all_of(model: Model, word: str | None, n: int) -> Tensor | None:
+    """The label of that name or number n times (n,); None where none was asked for, so that they are drawn.
+
+    Raises:
+        ValueError: no such label, or a run that takes none.
+    """
+    require(word is None or model.classes > 0, "label", word, "no label: this run does not take any")
+    return None if word is None else torch.full((n,), label_of(model, word))
+
+
 def captions(model: Model) -> list[str]:
     """The labels that a generator is asked for: the data's names of them, or numbers where there are none."""
     names = model.spec.class_names if model.labels_of_data else ()

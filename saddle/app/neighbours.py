@@ -62,16 +62,13 @@ def main(argv: list[str]) -> int:
 
 
 def _looked_at(args: "argparse.Namespace", run: "Run", model: "Model") -> "tuple[list[str], Tensor]":
-    import torch
-
-    from saddle.app.latents import given_images, label_of
+    from saddle.app.latents import all_of, given_images
     from saddle.game import sample
 
     if args.images:
         require(args.label is None, "label", args.label, "no label: the images are given")
         return given_images(args.images, model)
-    require(args.label is None or model.classes > 0, "label", args.label, "no label: this run does not take any")
-    y = None if args.label is None else torch.full((args.n,), label_of(model, args.label))
+    y = all_of(model, args.label, args.n)
     return [f"sample {i}" for i in range(args.n)], sample(model.game, args.n, args.seed, y)[0]
 
 

@@ -35,8 +35,6 @@ def main(argv: list[str]) -> int:
     from saddle.app.runs import Run, rebuild
 
     run = Run.open(args.run)
-    import torch
-
     from saddle.game import sample
 
     most = MOST_NUMBERS // math.prod(run.spec.shape) if out.suffix != ".png" else MOST_IN_A_PICTURE
@@ -44,14 +42,12 @@ def main(argv: list[str]) -> int:
         args.n <= most, "n", args.n, f"at most {most:,} samples at once; several calls with different seeds give more"
     )
     game = rebuild(run)
-    classes = game.sampler.classes if game.sampler else 0
     y = None
-    if args.label is not None:
-        require(classes > 0, "label", args.label, "no label: this run does not take any")
-        from saddle.app.latents import label_of
+    if args.label is not None and game.sampler:  # where there is none, `sample` says so
+        from saddle.app.latents import all_of
         from saddle.evaluation.side import Model
 
-        y = torch.full((args.n,), label_of(Model(game, run.spec), args.label))
+        y = all_of(Model(game, run.spec), args.label, args.n)
     truncation = math.inf if args.truncation is None else args.truncation
     x, _ = sample(game, args.n, args.seed, y, averaged=not args.live, truncation=truncation)
     _write(x, out, run)

@@ -87,9 +87,7 @@ def w_space(model: Model, label: int | None = None) -> Iterator[Space]:
 
         def make(w: Tensor) -> Tensor:
             rows = mixed(w, w, 0, net.layers) if w.dim() == 2 else w  # (n, L, w_dim)
-            any_z = model.prior(len(w), torch.Generator().manual_seed(0))
-            with net.synthesis.register_forward_pre_hook(lambda _, given: (rows, *given[1:])):
-                return G(any_z, labels_of(label, len(w)))
+            return made_of(rows, net.synthesis, model, G, label)
 
         yield Space("w", draw, make)
 
@@ -121,12 +119,7 @@ def label_space(model: Model, label: int | None = None) -> Iterator[Space]:
                 G(model.prior(n, rng), labels_of(label, n))
             return caught[0]  # (n, z_dim + embedding)
 
-        def make(rows: Tensor) -> Tensor:
-            any_z = model.prior(len(rows), torch.Generator().manual_seed(0))
-            with inner.register_forward_pre_hook(lambda *_: (rows,)):
-                return G(any_z, labels_of(label, len(rows)))
-
-        yield Space("z and label", draw, make)
+        yield Space("z and label", draw, lambda rows: made_of(rows, inner, model, G, label))
 
 
 SPACES: dict[str, Callable[[Model, int | None], AbstractContextManager[Space]]] = {
@@ -191,6 +184,15 @@ def require_label(model: Model, label: int | None) -> None:
         require(known, "label", label, f"a label from 0 to {model.classes - 1}, which this generator is asked for")
     else:
         require(label is None, "label", label, "no label: this run does not take any")
+
+
+def made_of(
+    rows: Tensor, part: nn.Module, model: Model, G: Callable[[Tensor, Tensor | None], Tensor], label: int | None
+) -> Tensor:
+    """Samples of the game whose ``part`` reads these rows (n, ...) first, whatever z and label would have given it."""
+    any_z = model.prior(len(rows), torch.Generator().manual_seed(0))
+    with part.register_forward_pre_hook(lambda _, given: (rows, *given[1:])):
+        return G(any_z, labels_of(label, len(rows)))
 
 
 def labels_of(label: int | None, n: int) -> Tensor | None:

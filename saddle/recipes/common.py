@@ -23,6 +23,7 @@ __all__ = [
     "clamped",
     "critic",
     "decay",
+    "generate",
     "generator",
     "mlp_critic",
     "mlp_generator",
@@ -129,10 +130,16 @@ def smoothed(config: Adversarial, loss: CriticLoss) -> CriticLoss:
     return one_sided(loss, config.label_smoothing) if config.label_smoothing else loss
 
 
+def generate(nets: Nets, z: Tensor, y: Tensor | None) -> Tensor:
+    """G(z), or G(z, y) in a game with labels."""
+    x: Tensor = nets["G"](z) if y is None else nets["G"](z, y)
+    return x
+
+
 def clamped(spec: Spec) -> Callable[[Nets, Tensor, Tensor | None], Tensor]:
     """How samples are made of a generator without tanh: images are cut to [-1, 1], points stay as they are."""
     bound = float("inf") if spec.points else 1.0
-    return lambda nets, z, y: nets["G"](z).clamp(-bound, bound)
+    return lambda nets, z, y: generate(nets, z, y).clamp(-bound, bound)
 
 
 def player(

@@ -12,7 +12,7 @@ from saddle.networks import LabelledCritic, LabelledGenerator, orthogonal_weight
 from saddle.networks.resnet_gan import glorot_weights
 from saddle.recipes import common, remedies
 
-__all__ = ["WEIGHTS", "classes_of", "generate", "normalised", "perceptrons", "pyramid", "score", "told"]
+__all__ = ["WEIGHTS", "classes_of", "normalised", "perceptrons", "pyramid", "score", "told"]
 
 WEIGHTS: dict[str, Callable[[nn.Module], None]] = {"orthogonal": orthogonal_weights, "glorot": glorot_weights}
 """How residual networks may start. Beneath spectral norm a layer of orthogonal weights passes on most of what it is
@@ -40,12 +40,6 @@ def classes_of(spec: Spec, conditional: bool | None = None) -> int:
 def told(batch: Batch, classes: int) -> tuple[Tensor, ...]:
     """What a player is told beside z or x: the labels (N,) of the batch, or nothing."""
     return (batch.y,) if classes and batch.y is not None else ()
-
-
-def generate(nets: Nets, z: Tensor, y: Tensor | None) -> Tensor:
-    """G(z), or G(z, y) in a game with labels."""
-    x: Tensor = nets["G"](z) if y is None else nets["G"](z, y)
-    return x
 
 
 def score(nets: Nets, x: Tensor, y: Tensor | None, classes: int) -> Tensor:

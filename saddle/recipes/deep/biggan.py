@@ -24,7 +24,7 @@ from saddle.networks import BigGANGenerator, ProjectionCritic, ResNetCritic, ort
 from saddle.networks.layers import filters, halvings
 from saddle.objectives import hinge_critic, hinge_generator, off_orthogonal
 from saddle.recipes import common
-from saddle.recipes.labelled import classes_of, generate, normalised, perceptrons, pyramid, score, told
+from saddle.recipes.labelled import classes_of, normalised, perceptrons, pyramid, score, told
 
 SOURCE = "Brock, Donahue, Simonyan 2019, arXiv:1809.11096"
 
@@ -105,7 +105,7 @@ def build(config: Config, spec: Spec) -> Game:
         critic_loss,
         generator_loss,
         share=share,
-        generate=generate,
+        generate=common.generate,
         score=partial(score, classes=classes),
         classes=classes,
     )

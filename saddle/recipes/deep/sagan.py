@@ -24,7 +24,7 @@ from saddle.networks import ProjectionCritic, ResNetCritic, ResNetGenerator
 from saddle.networks.layers import halvings
 from saddle.objectives import hinge_critic, hinge_generator
 from saddle.recipes import common
-from saddle.recipes.labelled import WEIGHTS, classes_of, generate, normalised, perceptrons, pyramid, score, told
+from saddle.recipes.labelled import WEIGHTS, classes_of, normalised, perceptrons, pyramid, score, told
 
 SOURCE = "Zhang, Goodfellow, Metaxas, Odena 2019, arXiv:1805.08318"
 
@@ -101,7 +101,7 @@ def build(config: Config, spec: Spec) -> Game:
         critic_loss,
         generator_loss,
         share=share,
-        generate=generate,
+        generate=common.generate,
         score=partial(score, classes=classes),
         classes=classes,
     )

@@ -27,14 +27,14 @@ from torch import Tensor, nn
 
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
-from saddle.game import Game, Move, Nets, Player, Terms
+from saddle.game import Game, Move, Player, Terms
 from saddle.networks.condition import EqualLabelDotCritic
 from saddle.networks.stylegan2 import StyleGAN2Critic, StyleGAN2Synthesis
 from saddle.networks.styles import LabelledMapping, Mapping, StyleGenerator
 from saddle.objectives import minimax_critic, non_saturating_generator, r1
 from saddle.objectives.path_length import path_length_penalty, path_lengths
 from saddle.recipes import common, growing
-from saddle.recipes.labelled import classes_of, generate, score, told
+from saddle.recipes.labelled import classes_of, score, told
 
 SOURCE = "Karras et al. 2020, arXiv:1912.04958"
 
@@ -140,7 +140,7 @@ def build(config: Config, spec: Spec) -> Game:
         D,
         critic_loss,
         generator_loss,
-        generate=clamped,
+        generate=common.clamped(spec),
         score=partial(score, classes=classes),
         share=made,
         classes=classes,
@@ -224,11 +224,6 @@ class Path(nn.Module):
         assert self.seen is not None
         self.length.copy_(self.seen)
         self.steps.add_(1)
-
-
-def clamped(nets: Nets, z: Tensor, y: Tensor | None) -> Tensor:
-    """G(z), or G(z, y) in a game with labels, cut to [-1, 1]."""
-    return generate(nets, z, y).clamp(-1, 1)
 
 
 def networks(config: Config, spec: Spec) -> tuple[StyleGenerator, nn.Module]:
