@@ -165,7 +165,7 @@ def adversaries(
     generator_loss: Loss,
     *,
     score: Callable[[Nets, Tensor, Tensor | None], Tensor] | None = None,
-    generate: Callable[[Nets, Tensor, Tensor | None], Tensor] | None = None,
+    generate: Callable[[Nets, Tensor, Tensor | None], Tensor] = generate,
     project: Callable[[nn.Module], None] | None = None,
     share: Callable[[Batch, torch.Generator], Batch] | None = None,
     classes: int = 0,
@@ -182,7 +182,7 @@ def adversaries(
         critic_loss: what D minimises.
         generator_loss: what G minimises.
         score: D's output for people to look at; by default ``D(x)``.
-        generate: how samples are made; by default ``G(z)``.
+        generate: how samples are made; by default ``G(z)``, or ``G(z, y)`` in a game with labels.
         project: follows each step of D.
         share: see ``Game.share``.
         classes: labels that ``generate`` takes.
@@ -200,7 +200,7 @@ def adversaries(
     ]
     sampler = Sampler(
         prior=lambda n, rng: torch.randn(n, config.z_dim, generator=rng, device=rng.device),
-        generate=generate or (lambda nets, z, y: nets["G"](z)),
+        generate=generate,
         score=score or (lambda nets, x, y: nets["D"](x)),
         classes=classes,
     )

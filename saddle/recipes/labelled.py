@@ -1,4 +1,4 @@
-"""What the hinge recipes share whose players may be told a label: sngan, sagan and biggan."""
+"""What recipes share whose players may be told a label."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -53,14 +53,14 @@ def test_stylegan_at_1024_pixels():
 
 def test_stylegan2_at_256_pixels():
     """FFHQ-256 as R3GAN's configuration A: 24.767 and 24.001 million in its table 2."""
-    G, D = stylegan2.networks(stylegan2.PRESETS["ffhq-256"], Spec(3, 256))
+    G, D = stylegan2.networks(stylegan2.PRESETS["ffhq-256"], Spec(3, 256), 0)
     assert (count(G), count(D)) == (24_767_458, 24_001_089)
 
 
 def test_stylegan2_at_1024_pixels():
     """Configuration F, by hand: twice as wide as ProGAN from 64 pixels up."""
     widths = [512] * 5 + [256, 128, 64, 32]
-    G, D = stylegan2.networks(stylegan2.PRESETS["published"], Spec(3, 1024))
+    G, D = stylegan2.networks(stylegan2.PRESETS["published"], Spec(3, 1024), 0)
     mapping = 8 * (512 * 512 + 512)
 
     def layer(i, o):

@@ -126,7 +126,7 @@ def test_orthogonal_regularisation_pulls_at_the_raw_weights_of_g():
 def test_the_published_presets_have_the_papers_sizes(recipe, spec, g, d):
     """Counted by hand in tests/networks; BigGAN's sum is the 158 million of the paper's table 1."""
     with torch.device("meta"):
-        G, D = recipe.networks(recipe.PRESETS["published"], spec)
+        G, D = recipe.networks(recipe.PRESETS["published"], spec, spec.classes)
         y = (torch.zeros(2, dtype=torch.int64),) * (spec.classes > 0)
         x = G(torch.empty(2, recipe.PRESETS["published"].z_dim), *y)
         assert (x.shape, D(x, *y).shape) == ((2, *spec.shape), (2,))

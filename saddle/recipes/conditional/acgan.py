@@ -25,6 +25,7 @@ from saddle.networks import Headed, LabelledGenerator, with_head
 from saddle.networks.normalise import NORMS
 from saddle.objectives import minimax_critic, non_saturating_generator, supervised
 from saddle.recipes import common
+from saddle.recipes.labelled import classes_of
 
 SOURCE = "Odena, Olah, Shlens 2017, arXiv:1610.09585"
 
@@ -82,12 +83,10 @@ PRESETS = {
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape, which must have labels."""
-    require(
-        spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
-    )
+    classes = classes_of(spec)
     net = common.generator(replace(config, z_dim=config.z_dim + config.embedding), spec)
-    headed = Headed(common.critic(config, spec, config.critic_norm), spec.classes)
-    G, D = common.treated(config, spec, LabelledGenerator(net, spec.classes, config.embedding), headed)
+    headed = Headed(common.critic(config, spec, config.critic_norm), classes)
+    G, D = common.treated(config, spec, LabelledGenerator(net, classes, config.embedding), headed)
     critic, weight = common.smoothed(config, minimax_critic), config.class_weight
     fake_weight = weight * config.fake_class_weight
 
@@ -102,15 +101,7 @@ def build(config: Config, spec: Spec) -> Game:
 
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
         assert batch.y is not None
-        fake, classes = with_head(D, headed, G(common.noise(batch, config.z_dim, rng), batch.y))
-        return {"adversarial": non_saturating_generator(fake), "class": weight * supervised(classes, batch.y)}
+        fake, fake_classes = with_head(D, headed, G(common.noise(batch, config.z_dim, rng), batch.y))
+        return {"adversarial": non_saturating_generator(fake), "class": weight * supervised(fake_classes, batch.y)}
 
-    return common.adversaries(
-        config,
-        G,
-        D,
-        critic_loss,
-        generator_loss,
-        generate=lambda nets, z, y: nets["G"](z, y),
-        classes=spec.classes,
-    )
+    return common.adversaries(config, G, D, critic_loss, generator_loss, classes=classes)

@@ -8,16 +8,18 @@ place of SGD with growing momentum, z normal in place of uniform. One fake batch
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
-from saddle.game import Game, Nets, Terms
+from saddle.game import Game, Terms
 from saddle.networks import CGANCritic, CGANGenerator, LabelledCritic, LabelledGenerator
 from saddle.objectives import minimax_critic, non_saturating_generator
 from saddle.recipes import common
+from saddle.recipes.labelled import classes_of, score
 
 SOURCE = "Mirza, Osindero 2014, arXiv:1411.1784"
 
@@ -57,9 +59,7 @@ PRESETS = {
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape, which must have labels."""
-    require(
-        spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
-    )
+    classes = classes_of(spec)
     G, D = common.treated(config, spec, *networks(config, spec))
     critic = common.smoothed(config, minimax_critic)
 
@@ -72,21 +72,8 @@ def build(config: Config, spec: Spec) -> Game:
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
         return {"adversarial": non_saturating_generator(D(batch.fake, batch.y))}
 
-    def score(nets: Nets, x: Tensor, y: Tensor | None) -> Tensor:
-        require(y is not None, "label", y, "the labels of the samples, which this critic judges them by")
-        return nets["D"](x, y)
-
-    return common.adversaries(
-        config,
-        G,
-        D,
-        critic_loss,
-        generator_loss,
-        share=share,
-        score=score,
-        generate=lambda nets, z, y: nets["G"](z, y),
-        classes=spec.classes,
-    )
+    told = partial(score, classes=classes)
+    return common.adversaries(config, G, D, critic_loss, generator_loss, share=share, score=told, classes=classes)
 
 
 def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:

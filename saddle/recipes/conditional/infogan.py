@@ -102,9 +102,7 @@ def build(config: Config, spec: Spec) -> Game:
         fake, information = made(batch, rng)
         return {"adversarial": non_saturating_generator(fake)} | information
 
-    game = common.adversaries(
-        config, G, D, critic_loss, generator_loss, generate=lambda nets, z, y: nets["G"](z, y), classes=K
-    )
+    game = common.adversaries(config, G, D, critic_loss, generator_loss, classes=K)
     assert game.sampler is not None
     game.sampler = replace(game.sampler, own_labels=True)
     return game

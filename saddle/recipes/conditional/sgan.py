@@ -23,6 +23,7 @@ from saddle.game.sample import at_rest
 from saddle.networks import ClassCritic, DCGANCritic, MLPCritic, NoisyMLPCritic, SoftplusGenerator, overheard
 from saddle.objectives import feature_matching, minimax_critic, non_saturating_generator, supervised
 from saddle.recipes import common
+from saddle.recipes.labelled import classes_of
 
 __all__ = ["LOSSES", "PRESETS", "SMALL", "SOURCE", "Config", "Labelled", "build", "error_rate"]
 
@@ -117,10 +118,8 @@ class Labelled(nn.Module):
 
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape, which must have labels."""
-    require(
-        spec.classes >= 2, "classes", spec.classes, "data with 2 or more labels (a folder needs a sub-folder a label)"
-    )
-    require(config.labelled >= spec.classes, "labelled", config.labelled, f"{spec.classes} or more, one of each label")
+    classes = classes_of(spec)
+    require(config.labelled >= classes, "labelled", config.labelled, f"{classes} or more, one of each label")
     generator, net = networks(config, spec)
     labelled = Labelled(config.labelled, spec)
     G, D = common.treated(config, spec, generator, ClassCritic(net))

@@ -79,7 +79,7 @@ PRESETS = {
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape, which must have labels."""
     classes = classes_of(spec)
-    G, D = common.treated(config, spec, *networks(config, spec))
+    G, D = common.treated(config, spec, *networks(config, spec, classes))
     normalised(config, D, G if common.network_of(config, spec, "biggan") == "biggan" else None)
     critic = common.smoothed(config, hinge_critic)
 
@@ -105,15 +105,13 @@ def build(config: Config, spec: Spec) -> Game:
         critic_loss,
         generator_loss,
         share=share,
-        generate=common.generate,
         score=partial(score, classes=classes),
         classes=classes,
     )
 
 
-def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+def networks(config: Config, spec: Spec, classes: int) -> tuple[nn.Module, nn.Module]:
     """Generator and critic, spectral norm not yet applied: residual with attention for images, else perceptrons."""
-    classes = classes_of(spec)
     if (name := common.network_of(config, spec, "biggan")) != "biggan":
         return perceptrons(config, name, spec, classes)
     widths = pyramid(config.width, config.widest, halvings(spec.size) + 1)

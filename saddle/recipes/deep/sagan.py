@@ -78,7 +78,7 @@ PRESETS = {
 def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape; each batch of generated samples serves D's step and then G's."""
     classes = classes_of(spec, config.conditional)
-    G, D = common.treated(config, spec, *networks(config, spec))
+    G, D = common.treated(config, spec, *networks(config, spec, classes))
     normalised(config, D, G if common.network_of(config, spec, "sagan") == "sagan" else None)
     critic = common.smoothed(config, hinge_critic)
 
@@ -101,15 +101,13 @@ def build(config: Config, spec: Spec) -> Game:
         critic_loss,
         generator_loss,
         share=share,
-        generate=common.generate,
         score=partial(score, classes=classes),
         classes=classes,
     )
 
 
-def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
+def networks(config: Config, spec: Spec, classes: int) -> tuple[nn.Module, nn.Module]:
     """Generator and critic, spectral norm not yet applied: residual with attention for images, else perceptrons."""
-    classes = classes_of(spec, config.conditional)
     if (name := common.network_of(config, spec, "sagan")) != "sagan":
         return perceptrons(config, name, spec, classes)
     widths = pyramid(config.width, config.widest, halvings(spec.size) + 1)

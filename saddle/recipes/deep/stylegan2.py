@@ -118,7 +118,7 @@ def build(config: Config, spec: Spec) -> Game:
     """The game on data of this shape; each fake batch serves D's step and then G's."""
     growing.refuse(config, growing.EQUALISED)
     classes = classes_of(spec, config.conditional)
-    generator, judge = networks(config, spec)
+    generator, judge = networks(config, spec, classes)
     G, D = common.treated(config, spec, generator, judge)
     critic, path = common.smoothed(config, minimax_critic), Path(config.path_decay)
 
@@ -132,7 +132,7 @@ def build(config: Config, spec: Spec) -> Game:
     def generator_loss(batch: Batch, rng: torch.Generator) -> Terms:
         return {"adversarial": non_saturating_generator(D(batch.fake, *told(batch, classes)))}
 
-    lazy = lazy_moves(config, spec, generator, D, path)
+    lazy = lazy_moves(config, spec, generator, D, path, classes)
     scaled = replace(config, **{LR[move.player]: getattr(config, LR[move.player]) * share(move) for move in lazy})
     game = common.adversaries(
         scaled,
@@ -152,7 +152,7 @@ def build(config: Config, spec: Spec) -> Game:
     return game
 
 
-def lazy_moves(config: Config, spec: Spec, G: StyleGenerator, D: nn.Module, path: "Path") -> list[Move]:
+def lazy_moves(config: Config, spec: Spec, G: StyleGenerator, D: nn.Module, path: "Path", classes: int) -> list[Move]:
     """The steps on the two penalties, each weighted by the rounds between them; none where the weight is 0.
 
     Args:
@@ -161,10 +161,10 @@ def lazy_moves(config: Config, spec: Spec, G: StyleGenerator, D: nn.Module, path
         G: the generator, by its halves.
         D: the critic, with what wraps it.
         path: keeps the mean path length.
+        classes: labels that both players are told, or 0.
     """
     r1_weight = config.r1_gamma * config.r1_every
     path_weight = config.path_weight * config.path_every / (math.log2(spec.size) - 1)  # ln 2 / (ln r - ln 2)
-    classes = classes_of(spec, config.conditional)
 
     def critic_slope(batch: Batch, rng: torch.Generator) -> Terms:
         y = told(batch, classes)
@@ -226,9 +226,9 @@ class Path(nn.Module):
         self.steps.add_(1)
 
 
-def networks(config: Config, spec: Spec) -> tuple[StyleGenerator, nn.Module]:
+def networks(config: Config, spec: Spec, classes: int) -> tuple[StyleGenerator, nn.Module]:
     """Generator and critic; with labels a label's row is as long as z for G, and as the critic's features for D."""
-    widths, classes = growing.widths_of(config, spec, "stylegan2"), classes_of(spec, config.conditional)
+    widths = growing.widths_of(config, spec, "stylegan2")
     inputs, outputs = (2 * config.z_dim, widths[0]) if classes else (config.z_dim, 1)
     mapping = Mapping(inputs, config.w_dim, config.mapping_layers, config.mapping_speed)
     synthesis = StyleGAN2Synthesis(config.w_dim, widths, spec.channels)
