@@ -18,7 +18,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from games import SETTINGS, build, lap, period, rounds
+from games import SETTINGS, build, lap, rounds
 
 from saddle.game import compiled
 
@@ -36,7 +36,7 @@ def ready(name: str, width: int | None, precision: torch.dtype | None, compiles:
     """Warm rounds of a recipe's game in one way, their period, and the seconds that warming up took."""
     game = build(name, width)
     game.autocast = precision
-    played, count = rounds(compiled(game) if compiles else game, name), period(game)
+    played, count = rounds(compiled(game) if compiles else game, name), game.period
     start = perf_counter()
     for _ in range(2 * count):
         next(played)

@@ -1,7 +1,7 @@
 """Rounds of the convolution recipes and the operations in them: what `round.py` and `gains.py` share."""
 
 from collections.abc import Callable, Iterator
-from math import lcm, prod
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -47,11 +47,6 @@ def rounds(game: Game, name: str) -> Iterator[object]:
     return play(game, lambda: batch)
 
 
-def period(game: Game) -> int:
-    """Rounds after which the moves repeat: 16 where a penalty is taken so seldom."""
-    return lcm(*(move.every for move in game.moves))
-
-
 def lap(played: Iterator[object], count: int) -> float:
     """Seconds of a round, over so many."""
     start = perf_counter()
@@ -69,7 +64,7 @@ def operations(name: str, width: int | None = None) -> tuple[float, float]:
     halves it, which counts a convolution of stride 2 at the finer of its two sides, 4 times.
     """
     game = build(name, width)
-    played, count = rounds(game, name), period(game)
+    played, count = rounds(game, name), game.period
     with Counter() as counter:
         for _ in range(count):
             next(played)

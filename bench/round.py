@@ -26,7 +26,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from games import SETTINGS, build, lap, period, product_speed, rounds
+from games import SETTINGS, build, lap, product_speed, rounds
 from games import operations as counted
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -121,7 +121,7 @@ def of_recipe(name: str, width: int | None, pairs: int) -> dict[str, object]:
     """How near a recipe's round comes to the limit, with operations as made and as plainly formulated."""
     made, plain = counted(name, width)
     game, multiply = build(name, width), product_speed()
-    played, count = rounds(game, name), period(game)
+    played, count = rounds(game, name), game.period
     lap(played, 2 * count), multiply(), multiply()
     rows = [(lap(played, count), multiply()) for _ in range(pairs)]
     fastest, speed = min(mine for mine, _ in rows), max(speed for _, speed in rows)

@@ -1,13 +1,13 @@
 """One thread or all of them: small networks run several times slower on two busy cores than on one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from statistics import median
 from time import perf_counter
 
 import torch
 
-from saddle.game import Game, NonFinite, play
+from saddle.game import Game, NonFinite, Report, play
 from saddle.game.game import Draw
 
 __all__ = ["Timing", "time_rounds"]
@@ -19,7 +19,8 @@ Timing = dict[int, float]
 def time_rounds(make: Callable[[], tuple[Game, Draw]], candidates: list[int], seconds: float = 3.0) -> Timing:
     """Time rounds of a throw-away game under each number of threads, in turn, for about so long in all.
 
-    The candidates alternate, so that a machine whose speed drifts treats them alike; the median round counts.
+    The candidates alternate, so that a machine whose speed drifts treats them alike. Rounds are timed by whole periods
+    of the game, of which each has its share of the lazy moves; the median counts.
 
     Args:
         make: builds a game and its data; torch's own random numbers come back to where they were.
@@ -38,8 +39,15 @@ def time_rounds(make: Callable[[], tuple[Game, Draw]], candidates: list[int], se
         while perf_counter() < end or not all(times.values()):
             for count in candidates:
                 torch.set_num_threads(count)
-                start = perf_counter()
-                next(rounds).values()  # reading the values waits for an accelerator
-                times[count].append(perf_counter() - start)
+                times[count].append(_lap(rounds, game.period, end))
     torch.set_num_threads(before)
     return {count: median(found or [perf_counter() - begun]) for count, found in times.items()}
+
+
+def _lap(rounds: Iterator[Report], count: int, end: float) -> float:
+    """Mean seconds of so many rounds, or of those that are over by ``end``, but of one at least."""
+    start, played = perf_counter(), 0
+    while not played or (played < count and perf_counter() < end):
+        next(rounds).values()  # reading the values waits for an accelerator
+        played += 1
+    return (perf_counter() - start) / played

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import lcm
 
 import torch
 from torch import Tensor, nn
@@ -151,6 +152,11 @@ class Game:
     def due(self) -> list[Move]:
         """The moves of the coming round."""
         return [move for move in self.moves if self.round % move.every == 0]
+
+    @property
+    def period(self) -> int:
+        """Rounds after which the moves repeat: 16 where a penalty is taken so seldom."""
+        return lcm(*(move.every for move in self.moves))
 
     def look(self, move: Move, draw: Draw) -> Batch:
         """What the mover is given to look at: a new batch, or the last one again."""

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from saddle.app.auto.legible import legible
-from saddle.app.auto.rules import ENOUGH, PLENTY, Seen, choose_for
+from saddle.app.auto.rules import ENOUGH, PLENTY, STYLED, WIDTHS, Seen, choose_for
 from saddle.data import Images
 from saddle.data.spec import Spec
+from saddle.recipes import find
 
 SECONDS = 100.0
 
@@ -20,12 +21,19 @@ def images(size=32, classes=0, rarest=0, legible=0.0, count=5_000, sized=False, 
     return Seen(Spec(3, size, classes), count, rarest, legible, 0.0, sized, precision, "cpu", SECONDS)
 
 
+def labelled(**given):
+    """Images that show their labels."""
+    return images(classes=10, rarest=500, legible=0.8, **given)
+
+
 def at(per_second, bf16=1.0):
-    """Speeds of a machine whose every image costs as the pixels and the width, ``per_second`` at 32 of each."""
+    """Speeds of a machine whose every image costs as the pixels and the width, ``per_second`` at 32 pixels of dcgan's
+    narrowest; stylegan2's costs as four."""
 
     def speed(recipe, settings, spec, precision):
         gain = bf16 if precision == "bf16" else 1.0
-        return gain * per_second * (32 / spec.size) ** 2 * 32 / float(settings["width"])
+        least = WIDTHS[recipe][0] / float(settings["width"])
+        return gain * per_second * (32 / spec.size) ** 2 * least / (4 if recipe == "stylegan2" else 1)
 
     return speed
 
@@ -37,6 +45,31 @@ def test_labels_are_told_where_there_are_enough_of_each_and_they_can_be_seen():
     hidden = choose_for(images(classes=10, rarest=500, legible=0.2), at(1e3))
     assert hidden.recipe == "dcgan" and "20%" in hidden.reasons[0]
     assert choose_for(images(), at(1e3)).recipe == "dcgan"
+
+
+def test_stylegan2_is_taken_where_it_can_show_enough_and_labels_are_left_out():
+    fits = 4 * STYLED / SECONDS
+    assert choose_for(images(), at(0.99 * fits)).recipe == "dcgan"
+    choice = choose_for(images(), at(1.01 * fits))
+    assert choice.recipe == "stylegan2" and "no labels" in choice.reasons[0]
+    assert choice.settings["width"] == 8 and choice.settings["widest"] == 64 and choice.settings["batch"] == 8
+    hidden = choose_for(images(classes=10, rarest=500, legible=0.2), at(1.01 * fits))
+    assert hidden.recipe == "stylegan2" and "20%" in hidden.reasons[0]
+    assert choose_for(labelled(), at(100 * fits)).recipe == "cgan"
+    assert choose_for(images(64), at(3.9 * fits)).recipe == "dcgan"  # the side is dcgan's
+    assert choose_for(images(64), at(4.1 * fits)).recipe == "stylegan2"
+    wider = choose_for(images(), at(2 * 4 * 1.01 * PLENTY / SECONDS))
+    assert (wider.settings["width"], wider.settings["widest"]) == (16, 128)
+
+
+@pytest.mark.parametrize("side", [16, 32, 64])
+@pytest.mark.parametrize("per_second", [1.0, 1e5])
+def test_what_is_chosen_can_be_built(side, per_second):
+    for seen in (images(side), labelled(size=side)):
+        choice = choose_for(seen, at(per_second))
+        module = find(choice.recipe)
+        game = module.build(module.Config(**choice.settings), Spec(3, choice.size, seen.spec.classes))
+        assert game.sampler.classes == (10 if choice.recipe == "cgan" else 0)
 
 
 def test_a_linear_reader_tells_what_is_shown_and_not_what_is_not():
@@ -62,13 +95,13 @@ def test_a_size_is_taken_only_where_enough_images_can_be_shown():
 
 @pytest.mark.parametrize(("speedup", "width"), [(0.5, 32), (1.9, 32), (2.1, 64), (4.1, 128), (100, 128)])
 def test_the_widest_is_taken_with_which_plenty_can_be_shown(speedup, width):
-    choice = choose_for(images(), at(speedup * PLENTY / SECONDS))
+    choice = choose_for(labelled(), at(speedup * PLENTY / SECONDS))
     assert choice.settings["width"] == width
 
 
 def test_bfloat16_is_taken_where_it_is_faster_and_pays_for_width():
-    assert choose_for(images(), at(1.1 * PLENTY / SECONDS, bf16=1.1)).precision == "fp32"
-    fast = choose_for(images(), at(1.1 * PLENTY / SECONDS, bf16=2.0))
+    assert choose_for(labelled(), at(1.1 * PLENTY / SECONDS, bf16=1.1)).precision == "fp32"
+    fast = choose_for(labelled(), at(1.1 * PLENTY / SECONDS, bf16=2.0))
     assert (fast.precision, fast.settings["width"]) == ("bf16", 64)
     assert "--precision=bf16" in fast.flags()
     assert choose_for(images(precision="fp32"), at(1e3, bf16=9.0)).precision == "fp32"
@@ -79,7 +112,7 @@ def test_no_candidate_is_timed_twice():
     asked = []
 
     def speed(recipe, settings, spec, precision):
-        asked.append((settings["width"], spec.size, precision))
+        asked.append((recipe, settings["width"], spec.size, precision))
         return at(1e3, bf16=2.0)(recipe, settings, spec, precision)
 
     choose_for(images(64), speed)

@@ -18,6 +18,7 @@ __all__ = [
     "OFTEN",
     "PLAIN",
     "PLENTY",
+    "STYLED",
     "WIDTHS",
     "Choice",
     "Seen",
@@ -33,7 +34,11 @@ ENOUGH = 100_000
 """Images that must be shown in the time for a size to be taken."""
 SMALLEST = 32
 """Side in pixels below which larger images are not brought."""
-WIDTHS = (32, 64, 128)
+STYLED = 120_000
+"""Images that stylegan2 must be able to show in the time to be taken in dcgan's place, which it passes by then."""
+WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"dcgan": (32, 64, 128), "cgan": (32, 64, 128), "stylegan2": (8, 16, 32)}
+)
 """Channels at the highest resolution that are tried, the narrowest first; they double towards 4x4."""
 PLENTY = 400_000
 """Images that must be shown in the time for a width to be taken."""
@@ -43,8 +48,14 @@ AVERAGED = 0.05
 """Share of all images that is the half-life of the generator's average."""
 FASTER = 1.15
 """How many times as fast as float32 bfloat16 must be to be taken."""
-BATCH: Mapping[str, int] = MappingProxyType({"cpu": 32, "mps": 64, "cuda": 64})
-"""Images of a step, by device."""
+BATCH: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "dcgan": {"cpu": 32, "mps": 64, "cuda": 64},
+        "cgan": {"cpu": 32, "mps": 64, "cuda": 64},
+        "stylegan2": {"cpu": 8, "mps": 32, "cuda": 32},
+    }
+)
+"""Images of a step, by recipe and device."""
 POINTS = 128
 """Points of a step."""
 
@@ -108,7 +119,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
     """The rules.
 
     1. **Recipe.** For images with labels that they show plainly (`PLAIN`), `FEW` or more of each, cgan; for others
-       dcgan; for points r3gan.
+       stylegan2, if it can show `STYLED` images in the time at dcgan's size, else dcgan; for points r3gan.
     2. **Size.** That of the data, halved until `ENOUGH` images can be shown in the time, but not below `SMALLEST`.
     3. **Precision.** bfloat16, where it is `FASTER` times as fast.
     4. **Width.** The widest of `WIDTHS` with which `PLENTY` images can be shown; the narrowest, if with none.
@@ -121,22 +132,26 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
     """
     if seen.spec.points:
         return _points(seen, speed)
-    recipe, why = _recipe(seen)
-    batch = BATCH[seen.device]
 
-    @cache  # size, precision and width ask for the narrowest game again
-    def rate(width: int, side: int, precision: str) -> float:
-        return speed(recipe, {"batch": batch, "width": width}, replace(seen.spec, size=side), precision)
+    @cache  # recipe, size, precision and width ask for the narrowest game again
+    def rate(recipe: str, width: int, side: int, precision: str) -> float:
+        return speed(recipe, _sized(recipe, width, seen.device), replace(seen.spec, size=side), precision)
 
-    def shown(width: int, side: int, precision: str) -> float:
+    def shown(recipe: str, width: int, side: int, precision: str) -> float:
         """Images that can be shown until the target."""
         if seen.seconds is None:
-            return seen.images or seen.rounds * batch
-        return seen.seconds * rate(width, side, precision)
+            return seen.images or seen.rounds * BATCH[recipe][seen.device]
+        return seen.seconds * rate(recipe, width, side, precision)
 
-    size, why_size = _size(seen, lambda side: shown(WIDTHS[0], side, "fp32"))
-    precision, why_precision = _precision(seen, lambda precision: rate(WIDTHS[0], size, precision))
-    width, images, why_width = _width(lambda width: shown(width, size, precision))
+    def narrowest(recipe: str, side: int) -> float:
+        return shown(recipe, WIDTHS[recipe][0], side, "fp32")
+
+    recipe, why = _recipe(seen)
+    size, why_size = _size(seen, lambda side: narrowest(recipe, side))
+    if recipe == "dcgan":
+        recipe, why = _styled(why, narrowest("stylegan2", size))
+    precision, why_precision = _precision(seen, lambda precision: rate(recipe, WIDTHS[recipe][0], size, precision))
+    width, images, why_width = _width(WIDTHS[recipe], lambda width: shown(recipe, width, size, precision))
     settings, why_rest = _rest(seen, images)
     reasons = (
         f"recipe {recipe}: {why}",
@@ -144,7 +159,14 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
         f"precision {precision}: {why_precision}",
         f"width {width}: {why_width}",
     )
-    return Choice(recipe, {"batch": batch, "width": width} | settings, size, precision, (*reasons, *why_rest))
+    settings = _sized(recipe, width, seen.device) | settings
+    return Choice(recipe, settings, size, precision, (*reasons, *why_rest))
+
+
+def _sized(recipe: str, width: int, device: str) -> Settings:
+    """Batch and channels; those of stylegan2 end at the third doubling, as in its own settings."""
+    widest: Settings = {"widest": 8 * width} if recipe == "stylegan2" else {}
+    return {"batch": BATCH[recipe][device], "width": width} | widest
 
 
 def _points(seen: Seen, speed: Speed) -> Choice:
@@ -189,6 +211,13 @@ def _recipe(seen: Seen) -> tuple[str, str]:
     return "cgan", f"{told}; told such labels, players learn sooner"
 
 
+def _styled(why: str, images: float) -> tuple[str, str]:
+    """stylegan2 where it shows enough images; else dcgan, with the reason why labels are left out."""
+    if images < STYLED:
+        return "dcgan", f"{why}; stylegan2 would show {images:,.0f} of the {STYLED:,} images it needs to do better"
+    return "stylegan2", f"{why}; about {images:,.0f} images can be shown, after which it does better than dcgan"
+
+
 def _size(seen: Seen, shown: Callable[[int], float]) -> tuple[int, str]:
     side = seen.spec.size
     if seen.sized:
@@ -207,9 +236,9 @@ def _precision(seen: Seen, rate: Callable[[str], float]) -> tuple[str, str]:
     return "bf16" if gain >= FASTER else "fp32", f"bfloat16 is {gain:.2f} times as fast as float32 here"
 
 
-def _width(shown: Callable[[int], float]) -> tuple[int, float, str]:
-    width, images = WIDTHS[0], shown(WIDTHS[0])
-    for wider in WIDTHS[1:]:
+def _width(widths: tuple[int, ...], shown: Callable[[int], float]) -> tuple[int, float, str]:
+    width, images = widths[0], shown(widths[0])
+    for wider in widths[1:]:
         more = shown(wider)
         if more < PLENTY:
             return width, images, f"about {images:,.0f} images can be shown; with {wider} only {more:,.0f}"
