@@ -15,6 +15,7 @@ from saddle.data.spec import Spec
 from saddle.recipes import find
 
 SECONDS = 100.0
+MANY = 1_000_000
 
 
 def images(size=32, classes=0, rarest=0, legible=0.0, count=5_000, sized=False, precision=None):
@@ -49,17 +50,21 @@ def test_labels_are_told_where_there_are_enough_of_each_and_they_can_be_seen():
 
 def test_stylegan2_is_taken_where_it_can_show_enough_and_labels_are_left_out():
     fits = 4 * STYLED / SECONDS
-    assert choose_for(images(), at(0.99 * fits)).recipe == "dcgan"
-    choice = choose_for(images(), at(1.01 * fits))
+    assert choose_for(images(count=MANY), at(0.99 * fits)).recipe == "dcgan"
+    choice = choose_for(images(count=MANY), at(1.01 * fits))
     assert choice.recipe == "stylegan2" and "no labels" in choice.reasons[0]
     assert choice.settings["width"] == 8 and choice.settings["widest"] == 64 and choice.settings["batch"] == 8
-    hidden = choose_for(images(classes=10, rarest=500, legible=0.2), at(1.01 * fits))
+    hidden = choose_for(images(count=MANY, classes=10, rarest=500, legible=0.2), at(1.01 * fits))
     assert hidden.recipe == "stylegan2" and "20%" in hidden.reasons[0]
-    assert choose_for(labelled(), at(100 * fits)).recipe == "cgan"
-    assert choose_for(images(64), at(3.9 * fits)).recipe == "dcgan"  # the side is dcgan's
-    assert choose_for(images(64), at(4.1 * fits)).recipe == "stylegan2"
-    wider = choose_for(images(), at(2 * 4 * 1.01 * PLENTY / SECONDS))
+    assert choose_for(labelled(count=MANY), at(100 * fits)).recipe == "cgan"
+    assert choose_for(images(64, count=MANY), at(3.9 * fits)).recipe == "dcgan"  # the side is dcgan's
+    assert choose_for(images(64, count=MANY), at(4.1 * fits)).recipe == "stylegan2"
+    wider = choose_for(images(count=MANY), at(2 * 4 * 1.01 * PLENTY / SECONDS))
     assert (wider.settings["width"], wider.settings["widest"]) == (16, 128)
+    few = choose_for(images(count=5_000), at(1.01 * fits))  # dcgan would show each of them 97 times
+    fewer = choose_for(images(count=4_800), at(1.01 * fits))
+    assert (few.recipe, "remedies" in few.settings) == ("stylegan2", False)
+    assert (fewer.recipe, fewer.settings["remedies"]) == ("dcgan", "diffaugment")
 
 
 @pytest.mark.parametrize("side", [16, 32, 64])

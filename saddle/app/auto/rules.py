@@ -119,7 +119,8 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
     """The rules.
 
     1. **Recipe.** For images with labels that they show plainly (`PLAIN`), `FEW` or more of each, cgan; for others
-       stylegan2, if it can show `STYLED` images in the time at dcgan's size, else dcgan; for points r3gan.
+       dcgan, or, where that would not be augmented, stylegan2 if it can show `STYLED` images in the time at the same
+       size; for points r3gan.
     2. **Size.** That of the data, halved until `ENOUGH` images can be shown in the time, but not below `SMALLEST`.
     3. **Precision.** bfloat16, where it is `FASTER` times as fast.
     4. **Width.** The widest of `WIDTHS` with which `PLENTY` images can be shown; the narrowest, if with none.
@@ -148,7 +149,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
 
     recipe, why = _recipe(seen)
     size, why_size = _size(seen, lambda side: narrowest(recipe, side))
-    if recipe == "dcgan":
+    if recipe == "dcgan" and not _often(seen, narrowest("dcgan", size)):
         recipe, why = _styled(why, narrowest("stylegan2", size))
     precision, why_precision = _precision(seen, lambda precision: rate(recipe, WIDTHS[recipe][0], size, precision))
     width, images, why_width = _width(WIDTHS[recipe], lambda width: shown(recipe, width, size, precision))
@@ -246,11 +247,15 @@ def _width(widths: tuple[int, ...], shown: Callable[[int], float]) -> tuple[int,
     return width, images, f"about {images:,.0f} images can be shown"
 
 
+def _often(seen: Seen, images: float) -> bool:
+    return images > OFTEN * seen.count > 0
+
+
 def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     """Augmentation and average."""
     often = images / seen.count if seen.count else 0.0
     told = f"each of the {seen.count:,} images will be shown about {often:,.0f} times" if seen.count else "endless data"
-    remedy = "diffaugment" if often > OFTEN else ""
+    remedy = "diffaugment" if _often(seen, images) else ""
     half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
     settings: Settings = {"ema_half_life": half_life}
     settings |= {"remedies": remedy} if remedy else {}
