@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from saddle.app.auto.legible import legible
-from saddle.app.auto.rules import ENOUGH, PLENTY, STYLED, WIDTHS, Seen, choose_for
+from saddle.app.auto.rules import ENOUGH, OFTEN, PLENTY, STYLED, WIDTHS, Seen, choose_for
 from saddle.data import Images
 from saddle.data.spec import Spec
 from saddle.recipes import find
@@ -61,8 +61,9 @@ def test_stylegan2_is_taken_where_it_can_show_enough_and_labels_are_left_out():
     assert choose_for(images(64, count=MANY), at(4.1 * fits)).recipe == "stylegan2"
     wider = choose_for(images(count=MANY), at(2 * 4 * 1.01 * PLENTY / SECONDS))
     assert (wider.settings["width"], wider.settings["widest"]) == (16, 128)
-    few = choose_for(images(count=5_000), at(1.01 * fits))  # dcgan would show each of them 97 times
-    fewer = choose_for(images(count=4_800), at(1.01 * fits))
+    often = 4 * 1.01 * STYLED / OFTEN  # so many images dcgan would show OFTEN times
+    few = choose_for(images(count=round(1.01 * often)), at(1.01 * fits))
+    fewer = choose_for(images(count=round(0.99 * often)), at(1.01 * fits))
     assert (few.recipe, "remedies" in few.settings) == ("stylegan2", False)
     assert (fewer.recipe, fewer.settings["remedies"]) == ("dcgan", "diffaugment")
 

@@ -42,7 +42,7 @@ WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 """Channels at the highest resolution that are tried, the narrowest first; they double towards 4x4."""
 PLENTY = 400_000
 """Images that must be shown in the time for a width to be taken."""
-OFTEN = 100
+OFTEN = 75
 """Times that each image is shown, beyond which the critic would come to know them by heart."""
 AVERAGED = 0.05
 """Share of all images that is the half-life of the generator's average."""
