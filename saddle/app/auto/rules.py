@@ -42,8 +42,8 @@ WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 """Channels at the highest resolution that are tried, the narrowest first; they double towards 4x4."""
 PLENTY = 400_000
 """Images that must be shown in the time for a width to be taken."""
-OFTEN: Mapping[str, int] = MappingProxyType({"dcgan": 75, "stylegan2": 75, "cgan": 400})
-"""Times that each image is shown, beyond which augmentation is worth what it slows down, by recipe."""
+OFTEN = 75
+"""Times that each colour image is shown, beyond which augmentation is worth what it slows down."""
 AVERAGED = 0.05
 """Share of all images that is the half-life of the generator's average."""
 FASTER = 1.15
@@ -124,7 +124,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
     2. **Size.** That of the data, halved until `ENOUGH` images can be shown in the time, but not below `SMALLEST`.
     3. **Precision.** bfloat16, where it is `FASTER` times as fast.
     4. **Width.** The widest of `WIDTHS` with which `PLENTY` images can be shown; the narrowest, if with none.
-    5. **Augmentation.** DiffAugment, where each image will be shown more than `OFTEN` times.
+    5. **Augmentation.** DiffAugment, where each colour image will be shown more than `OFTEN` times.
     6. **Average** of the generator's weights: a half-life of `AVERAGED` of all images.
 
     Args:
@@ -149,11 +149,11 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
 
     recipe, why = _recipe(seen)
     size, why_size = _size(seen, lambda side: narrowest(recipe, side))
-    if recipe == "dcgan" and not _often(seen, "dcgan", narrowest("dcgan", size)):
+    if recipe == "dcgan" and not _often(seen, narrowest("dcgan", size)):
         recipe, why = _styled(why, narrowest("stylegan2", size))
     precision, why_precision = _precision(seen, lambda precision: rate(recipe, WIDTHS[recipe][0], size, precision))
     width, images, why_width = _width(WIDTHS[recipe], lambda width: shown(recipe, width, size, precision))
-    settings, why_rest = _rest(seen, recipe, images)
+    settings, why_rest = _rest(seen, images)
     reasons = (
         f"recipe {recipe}: {why}",
         f"size {size}: {why_size}",
@@ -247,15 +247,17 @@ def _width(widths: tuple[int, ...], shown: Callable[[int], float]) -> tuple[int,
     return width, images, f"about {images:,.0f} images can be shown"
 
 
-def _often(seen: Seen, recipe: str, images: float) -> bool:
-    return images > OFTEN[recipe] * seen.count > 0
+def _often(seen: Seen, images: float) -> bool:
+    """Whether to augment."""
+    return seen.spec.channels > 1 and images > OFTEN * seen.count > 0
 
 
-def _rest(seen: Seen, recipe: str, images: float) -> tuple[Settings, tuple[str, str]]:
+def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     """Augmentation and average."""
     often = images / seen.count if seen.count else 0.0
     told = f"each of the {seen.count:,} images will be shown about {often:,.0f} times" if seen.count else "endless data"
-    remedy = "diffaugment" if _often(seen, recipe, images) else ""
+    told += "; on grey digits it did harm" if seen.spec.channels == 1 and often > OFTEN else ""
+    remedy = "diffaugment" if _often(seen, images) else ""
     half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
     settings: Settings = {"ema_half_life": half_life}
     settings |= {"remedies": remedy} if remedy else {}
