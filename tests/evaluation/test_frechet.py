@@ -67,7 +67,8 @@ def test_covariances_that_commute() -> None:
     q = torch.linalg.qr(rows(6, 6)).Q
     s, t = torch.arange(1.0, 7.0).double(), torch.tensor([2.0, 1.0, 0.0, 0.5, 3.0, 0.0]).double()
     a, b = (Moments(2, torch.zeros(6).double(), (q * x.square()) @ q.T) for x in (s, t))
-    assert frechet_distance(a, b) == pytest.approx(float((s - t).square().sum()), rel=1e-9)
+    # a variance of b is 0, and the root of what rounding makes of it keeps half the digits
+    assert frechet_distance(a, b) == pytest.approx(float((s - t).square().sum()), rel=1e-7)
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(40, 50, 5), (8, 9, 30), (8, 60, 30), (60, 8, 30), (31, 30, 30)])

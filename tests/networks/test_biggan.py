@@ -31,6 +31,11 @@ def test_a_z_too_short_for_its_pieces_is_refused():
         pieces(2, 3)
 
 
+def alike(one, other):
+    """Equal but for rounding, which may depend on a sample's place in its batch."""
+    return torch.allclose(one, other, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("place, unmoved", [(0, 0), (4, 1), (6, 2)])
 def test_a_piece_of_z_enters_at_its_block(place, unmoved):
     """Pieces 3, 2, 2: what comes before the block that is told a number does not move, what comes after does."""
@@ -40,7 +45,7 @@ def test_a_piece_of_z_enters_at_its_block(place, unmoved):
     for layer in (net.project, *net.stages):
         layer.register_forward_hook(lambda _, args, out: maps.append(out))
     net(z, y)
-    assert [torch.equal(*out) for out in maps] == [k < unmoved for k in range(3)]
+    assert [alike(*out) for out in maps] == [k < unmoved for k in range(3)]
 
 
 def test_a_label_reaches_every_block_by_one_row():
@@ -49,11 +54,11 @@ def test_a_label_reaches_every_block_by_one_row():
     for layer in (net.project, *net.stages):
         layer.register_forward_hook(lambda _, args, out: maps.append(out))
     net(z, torch.tensor([0, 2]))
-    assert [torch.equal(*out) for out in maps] == [True, False, False]
+    assert [alike(*out) for out in maps] == [True, False, False]
     with torch.no_grad():
         net.shared.weight[2] = net.shared.weight[0]
-    assert torch.equal(*net(z, torch.tensor([0, 2])))
-    assert not torch.equal(*net(z, torch.tensor([0, 1])))
+    assert alike(*net(z, torch.tensor([0, 2])))
+    assert not alike(*net(z, torch.tensor([0, 1])))
 
 
 def test_a_block_is_told_the_row_and_its_piece():
