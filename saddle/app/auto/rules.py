@@ -149,7 +149,7 @@ def choose_for(seen: Seen, speed: Speed) -> Choice:
 
     recipe, why = _recipe(seen)
     size, why_size = _size(seen, lambda side: narrowest(recipe, side))
-    if recipe == "dcgan" and not _often(seen, narrowest("dcgan", size)):
+    if recipe == "dcgan" and not _augments(seen, narrowest("dcgan", size)):
         recipe, why = _styled(why, narrowest("stylegan2", size))
     precision, why_precision = _precision(seen, lambda precision: rate(recipe, WIDTHS[recipe][0], size, precision))
     width, images, why_width = _width(WIDTHS[recipe], lambda width: shown(recipe, width, size, precision))
@@ -213,7 +213,7 @@ def _recipe(seen: Seen) -> tuple[str, str]:
 
 
 def _styled(why: str, images: float) -> tuple[str, str]:
-    """stylegan2 where it shows enough images; else dcgan, with the reason why labels are left out."""
+    """stylegan2 where it shows enough images, else dcgan; the reason goes on from why labels are left out."""
     if images < STYLED:
         return "dcgan", f"{why}; stylegan2 would show {images:,.0f} of the {STYLED:,} images it needs to do better"
     return "stylegan2", f"{why}; about {images:,.0f} images can be shown, after which it does better than dcgan"
@@ -247,8 +247,8 @@ def _width(widths: tuple[int, ...], shown: Callable[[int], float]) -> tuple[int,
     return width, images, f"about {images:,.0f} images can be shown"
 
 
-def _often(seen: Seen, images: float) -> bool:
-    """Whether to augment."""
+def _augments(seen: Seen, images: float) -> bool:
+    """Whether the critic is to see so many images augmented only."""
     return seen.spec.channels > 1 and images > OFTEN * seen.count > 0
 
 
@@ -257,7 +257,7 @@ def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     often = images / seen.count if seen.count else 0.0
     told = f"each of the {seen.count:,} images will be shown about {often:,.0f} times" if seen.count else "endless data"
     told += "; on grey digits it did harm" if seen.spec.channels == 1 and often > OFTEN else ""
-    remedy = "diffaugment" if _often(seen, images) else ""
+    remedy = "diffaugment" if _augments(seen, images) else ""
     half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
     settings: Settings = {"ema_half_life": half_life}
     settings |= {"remedies": remedy} if remedy else {}

@@ -9,6 +9,7 @@ from torch import Tensor
 from saddle.config import require
 from saddle.data.dataset import to_floats
 from saddle.evaluation.features.efficientnet import EfficientNetLite0
+from saddle.evaluation.moments import gram
 from saddle.evaluation.result import Interval, Result
 from saddle.evaluation.side import Side
 from saddle.evaluation.study import Study
@@ -90,13 +91,13 @@ def squared_distances(rows: Tensor) -> Tensor:
     tensor([[ 0., 25.],
             [25.,  0.]], dtype=torch.float64)
     """
-    gram = rows.new_zeros((len(rows), len(rows)), dtype=torch.float64)
+    products = rows.new_zeros((len(rows), len(rows)), dtype=torch.float64)
     for columns in rows.split(CHUNK, 1):
         x = columns.double()
         x = x - x.mean(0)  # what all share would only cancel
-        gram += x @ x.T
-    norms = gram.diagonal()
-    return (norms[:, None] + norms - 2 * gram).clamp_min_(0.0)
+        products += gram(x.T)
+    norms = products.diagonal()
+    return (norms[:, None] + norms - 2 * products).clamp_min_(0.0)
 
 
 def mean_pairwise(distances: Tensor) -> tuple[float, Interval | None]:
