@@ -68,7 +68,7 @@ class Config(common.Adversarial):
     """Weight of the two penalties at the start."""
     gamma_end: float = 0.5
     """The same after the burn-in."""
-    ema_half_life: float = 5000.0
+    ema_half_life: float = 10_000.0
     """Half-life in images of the average of G after the burn-in, from 0 at the start; 0: no average."""
     burn_in: int = 150_000
     """Images over which the four go from start to end."""
