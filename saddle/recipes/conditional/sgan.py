@@ -3,10 +3,12 @@
 The critic's K class logits l say what a sample is, and log sum_k exp(l_k) whether it is real: D(x) = Z / (Z + 1). The
 ``labelled`` samples are the first to be drawn, as many of each label, and no other label is ever looked at; each step
 of D sees as many draws of them as samples without label. `error_rate` is the test error. By default G matches features,
-which the paper finds to serve the classifier, and samples less so. The networks are DCGAN's on images, with group norm
-in the critic, and leaky ReLU perceptrons on points and small images; ``--preset published`` plays with the paper's
-perceptrons for MNIST, whose critic has weight norm, and noise in every layer. Differences from the paper: weights do
-not start from a first batch; the classifier is D as it is, not an average of it. Logged: ``labelled.count``.
+which the paper finds to serve the classifier, and samples less so. The networks are DCGAN's on images, batch norm in the
+critic included, and leaky ReLU perceptrons on points and small images; ``--preset published`` plays with the paper's
+perceptrons for MNIST, whose critic has weight norm, and noise in every layer. A critic that judges each sample by
+itself lets G prefer some labels: with group norm in place of batch norm the rarest and the commonest digit had 2 and
+20 % of the samples after 1,500 rounds, where they have 7 and 14 % now. Differences from the paper: weights do not start
+from a first batch; the classifier is D as it is, not an average of it. Logged: ``labelled.count``.
 """
 
 from collections.abc import Callable
@@ -155,7 +157,7 @@ def networks(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
     generator = common.generator(config, spec)
     if name == "mlp":
         return generator, MLPCritic(spec.shape, (config.hidden,) * config.layers, spec.classes)
-    return generator, DCGANCritic(spec.size, spec.channels, config.width, norm="group", outputs=spec.classes)
+    return generator, DCGANCritic(spec.size, spec.channels, config.width, outputs=spec.classes)
 
 
 def error_rate(game: Game, x: Tensor, y: Tensor, batch: int = 250) -> float:
