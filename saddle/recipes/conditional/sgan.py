@@ -3,8 +3,8 @@
 The critic's K class logits l say what a sample is, and log sum_k exp(l_k) whether it is real: D(x) = Z / (Z + 1). The
 ``labelled`` samples are the first to be drawn, as many of each label, and no other label is ever looked at; each step
 of D sees as many draws of them as samples without label. `error_rate` is the test error. By default G matches features,
-which the paper finds to serve the classifier, and samples less so. The networks are DCGAN's on images, batch norm in the
-critic included, and leaky ReLU perceptrons on points and small images; ``--preset published`` plays with the paper's
+which the paper finds to serve the classifier, and samples less so. The networks are DCGAN's on images, with batch norm
+in the critic too, and leaky ReLU perceptrons on points and small images; ``--preset published`` plays with the paper's
 perceptrons for MNIST, whose critic has weight norm, and noise in every layer. A critic that judges each sample by
 itself lets G prefer some labels: with group norm in place of batch norm the rarest and the commonest digit had 2 and
 20 % of the samples after 1,500 rounds, where they have 7 and 14 % now. Differences from the paper: weights do not start
