@@ -138,7 +138,10 @@ def test_began_offers_networks_for_each_size(network, size):
 
 @pytest.mark.slow
 def test_began_does_not_stay_at_one_grey_image():
-    """After 300 rounds on digits: brightness is the data's within 0.2, and samples differ half as much as digits."""
+    """After 300 rounds on digits: brightness is the data's within 0.2, and samples differ half as much as digits.
+
+    Deviations of 0.19 to 0.23 were seen over six seeds, where digits have 0.29; equal steps had 0.03 to 0.04 on three.
+    """
     data = load("mnist")
     game = trained(began, began.Config(), data, 300)
     x, digits = sample(game, 200, seed=1)[0], data.sample(200, torch.Generator().manual_seed(0)).x
