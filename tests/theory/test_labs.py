@@ -4,6 +4,7 @@ import ast
 import math
 from itertools import permutations
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -341,10 +342,11 @@ def test_more_settings_work_with_the_remedies():
 
 @pytest.mark.slow
 def test_collapsed_modes_come_back():
-    """The collapse travels, so a look in the middle of a jump may find a few modes: half of the eight at most."""
-    collapsed, balanced, labelled = (row["modes"] for row in run("mode-collapse").values["play"].values())
-    assert collapsed <= 4
-    assert balanced >= 7 and labelled == 8
+    """The collapse travels, so one look may fall in a jump and find a mode or two more: the median of three seeds."""
+    plays = [run("mode-collapse", seed=seed).values["play"].values() for seed in range(3)]
+    collapsed, balanced, labelled = zip(*([row["modes"] for row in play] for play in plays), strict=True)
+    assert median(collapsed) <= 2
+    assert min(balanced) >= 7 and min(labelled) == 8
 
 
 def test_each_measure_misses_what_the_other_notices():
