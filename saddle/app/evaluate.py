@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saddle.app.devices import LOOKS, device_of
 from saddle.app.parser import Parser
 from saddle.config import require
 from saddle.writing import write_text
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--features", help="an extractor (saddle list features; default: by what is given)")
     how.add_argument("--weights", help="the file of its weights, for extractors that need one")
     how.add_argument("--resize", help="another way to bring images to its size")
+    how.add_argument("--device", **LOOKS)
     people = parser.add_argument_group("asking people")
     people.add_argument("--human", metavar="OUT.html", help="write a page that asks people, instead of measuring")
     people.add_argument("--trials", type=int, default=120, help="questions on that page (default: 120)")
@@ -98,6 +100,7 @@ def _measure(args: argparse.Namespace) -> "Scorecard":
             seed=args.seed,
             weights=args.weights,
             resize=args.resize,
+            device=device_of(args.device),
             progress=progress,
             say=_say,
         )

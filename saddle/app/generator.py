@@ -45,7 +45,7 @@ class Generator(nn.Module):
         self.classes = game.sampler.classes
         theirs = game.sampler.own_labels or spec.classes != self.classes  # labels that the game found for itself
         self.class_names = () if theirs else spec.class_names
-        self.z_dim = self._prior(1, torch.Generator(game.device)).shape[1]
+        self.z_dim = self._prior(1, torch.Generator()).shape[1]
         with at_rest(game) as nets:
             noted = _Noted(nets)
             self._generate(noted, *self.example(1, game.device))
@@ -62,7 +62,7 @@ class Generator(nn.Module):
 
     def example(self, n: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
         """n inputs to try it with: z ~ N(0, I) and the labels one after another, always the same."""
-        z = self._prior(n, torch.Generator(device).manual_seed(0))
+        z = self._prior(n, torch.Generator().manual_seed(0)).to(device)
         return z, torch.arange(n, device=device) % self.classes if self.classes else None
 
     def sample(self, n: int, seed: int = 0, labels: int | Sequence[int] | Tensor | None = None) -> Tensor:
@@ -80,7 +80,7 @@ class Generator(nn.Module):
         require(n >= 1, "n", n, "1 or more samples")
         y = self._labels(n, seed, labels)
         device = next(self.parameters()).device
-        z = self._prior(n, torch.Generator(device).manual_seed(seed))  # (n, z_dim)
+        z = self._prior(n, torch.Generator().manual_seed(seed)).to(device)  # (n, z_dim)
         with torch.no_grad():
             pieces = [
                 self(z[i : i + BATCH], None if y is None else y[i : i + BATCH].to(device)).float().cpu()

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saddle.app.devices import LOOKS, device_of
 from saddle.app.parser import Parser
 from saddle.config import require
 from saddle.writing import replacing
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
     require(
         args.n <= most, "n", args.n, f"at most {most:,} samples at once; several calls with different seeds give more"
     )
-    game = rebuild(run)
+    game = rebuild(run, device_of(args.device))
     y = None
     if args.label is not None and game.sampler:  # where there is none, `sample` says so
         from saddle.app.latents import all_of
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--truncation", type=float, metavar="T", help=told)
     parser.add_argument("--live", action="store_true", help="from the live weights, not from their moving average")
     parser.add_argument("--out", default="samples.png", help="X.npy, X.png or a folder (default: samples.png)")
+    parser.add_argument("--device", **LOOKS)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 

@@ -1,6 +1,7 @@
 """One training session: the ordinary code around ``for report in play(...)``: log, pictures, checkpoints, stopping."""
 
 import json
+import math
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -172,6 +173,9 @@ class Session:
 
     def _log(self, log: IO[str], report: Report, spent: float, scalars: Any) -> dict[str, float]:
         values = report.values()
+        bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
+        if bad is not None:  # an accelerator looks at its numbers every sixteenth round only, and JSON knows no NaN
+            raise NonFinite(f"round {report.round}: {bad} is {values[bad]}")
         row = {"round": report.round, "images": report.images, "seconds": round(self.before + spent, 3)} | values
         log.write(json.dumps(row) + "\n")
         log.flush()

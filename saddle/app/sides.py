@@ -45,6 +45,7 @@ def evaluate(
     rivals: Sequence[Given | Path] = (),
     size: int | None = None,
     channels: int | None = None,
+    device: str = "cpu",
     **more: Any,
 ) -> Any:
     """Measure generated samples against real ones, each given as data, as a path, or as a run's folder.
@@ -59,6 +60,7 @@ def evaluate(
         rivals: other runs, or their samples.
         size: side that images are read at; by default a run's, else their own.
         channels: 1 or 3; by default a run's, else their own.
+        device: where networks work: ``cpu`` or ``cuda``.
         more: ``n``, ``seed``, ``weights``, ``resize``, ``progress``, ``say``: see `saddle.evaluation.evaluate`.
     Returns:
         A `saddle.evaluation.Scorecard`.
@@ -70,12 +72,13 @@ def evaluate(
     """
     shape = _shape([fake, real, *rivals], Shape(size, channels))
     return evaluate_sides(
-        training_data(fake) if real is None else side_of(real, shape),
-        side_of(fake, shape),
+        training_data(fake) if real is None else side_of(real, shape, device),
+        side_of(fake, shape, device),
         measures,
         features,
-        held_out=None if held_out is None else side_of(held_out, shape),
-        rivals=[side_of(rival, shape) for rival in rivals],
+        held_out=None if held_out is None else side_of(held_out, shape, device),
+        rivals=[side_of(rival, shape, device) for rival in rivals],
+        device=device,
         **more,
     )
 
@@ -101,7 +104,7 @@ def is_run(given: object) -> bool:
     return isinstance(given, str | Path) and str(given) not in KNOWN and (Path(given) / "config.json").is_file()
 
 
-def model_of(path: str | Path) -> Model:
+def model_of(path: str | Path, device: str = "cpu") -> Model:
     """A run's model at its newest whole checkpoint, with those before it to be loaded when asked for.
 
     Raises:
@@ -109,8 +112,8 @@ def model_of(path: str | Path) -> Model:
     """
     run = Run.open(path)
     files = checkpoint.saved(run.checkpoints)[:-1]
-    earlier: dict[str, Callable[[], Any]] = {file.stem: partial(at_checkpoint, run, file) for file in files}
-    return Model(rebuild(run), run.spec, str(path), earlier)
+    earlier: dict[str, Callable[[], Any]] = {file.stem: partial(at_checkpoint, run, file, device) for file in files}
+    return Model(rebuild(run, device), run.spec, str(path), earlier)
 
 
 def training_data(fake: object) -> Given:
@@ -124,7 +127,7 @@ def training_data(fake: object) -> Given:
     return load_data(Run.open(fake))
 
 
-def side_of(given: Given | Path, shape: Shape = Shape()) -> Given:
+def side_of(given: Given | Path, shape: Shape = Shape(), device: str = "cpu") -> Given:
     """What is meant by a name or a path; anything else is passed on.
 
     Raises:
@@ -138,7 +141,7 @@ def side_of(given: Given | Path, shape: Shape = Shape()) -> Given:
         with counting(f"reading {given}") as progress:
             return load(str(given), size, channels, progress=progress)
     if is_run(given):
-        return model_of(given)
+        return model_of(given, device)
     path = Path(given).expanduser()
     if path.suffix.lower() == ".npy" and path.is_file() and (rows := _rows(path)) is not None:
         return rows

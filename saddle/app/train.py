@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from saddle import __version__
+from saddle.app.devices import device_of
 from saddle.app.options import TrainOptions, duration, parse_flags, spell_duration
 from saddle.app.runs import WEIGHTS, Run, next_free
 from saddle.config import choose, require
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AUTO",
     "Plan",
-    "device_of",
     "load_data",
     "main",
     "make_plan",
@@ -64,9 +64,10 @@ def main(argv: list[str]) -> int:
         make = partial(make_plan, name)
     plan, as_json = make(flags)
     from saddle.app.session import Session
+    from saddle.game import repeatable
 
-    session = Session.prepare(plan, announce=_say)
-    outcome = session.train()
+    with repeatable(plan.device):
+        outcome = Session.prepare(plan, announce=_say).train()
     _say(outcome.words())
     if as_json:
         print(json.dumps(outcome.document(), indent=1))
@@ -299,23 +300,6 @@ def with_target(options: TrainOptions) -> TrainOptions:
     """The options of a new run, which trains for two minutes where they set no target."""
     given = (options.budget, options.rounds, options.images) != (None, None, None)
     return options if given else replace(options, budget="2m")
-
-
-def device_of(name: str) -> str:
-    """The device that ``--device`` stands for: auto is the fastest there is.
-
-    Raises:
-        ValueError: one that this machine does not have.
-    """
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if there[device])
-    require(
-        there[name], "device", name, "a device of this machine: " + ", ".join(d for d, found in there.items() if found)
-    )
-    return name
 
 
 def _help() -> str:

@@ -45,6 +45,7 @@ def evaluate(
     rivals: Iterable[Given] = (),
     weights: str | None = None,
     resize: str | None = None,
+    device: torch.device | str = "cpu",
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Scorecard:
@@ -62,6 +63,7 @@ def evaluate(
         rivals: other models or their samples, for measures that rank.
         weights: file of the extractor's weights, for extractors that need one.
         resize: another way to bring images to the extractor's size.
+        device: where the extractor works; a model works where its game stands.
         progress: called before each measure.
         say: called with a line where something is chosen for the user, or takes a while.
     Returns:
@@ -80,7 +82,7 @@ def evaluate(
     _check_fit(sides, judged)
     extractor = (
         features if isinstance(features, Extractor) else _extractor(features, sides, judged, weights, resize, say)
-    )
+    ).to(device)
     others = tuple(as_side(rival, f"rival {i}", n, seed, len(sides), 1 + i) for i, rival in enumerate(rivals, 1))
     kept = None if held_out is None else as_side(held_out, "held out", None, seed, place=2 + len(others))
     for other in (judged, *others, *(() if kept is None else (kept,))):

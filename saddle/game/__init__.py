@@ -18,6 +18,7 @@ from saddle.game.game import Draw, Game, Loss, Move, Nets, Player, Sampler, Term
 from saddle.game.optimizers import OPTIMIZERS, make_optimizer
 from saddle.game.play import Report, play
 from saddle.game.programs import compiled, eager
+from saddle.game.repeat import repeatable
 from saddle.game.sample import generate, latents, reconstruct, sample, score, truncated
 from saddle.game.seeds import play_seeds
 from saddle.game.unrolled import descent, unroll, unroll_ahead, zero_sum
@@ -53,6 +54,7 @@ __all__ = [
     "play",
     "play_seeds",
     "reconstruct",
+    "repeatable",
     "sample",
     "score",
     "simultaneous",

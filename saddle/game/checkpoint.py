@@ -75,6 +75,9 @@ def save(game: Game, folder: Path, extra: Mapping[str, Tensor] | None = None, ke
 def restore(game: Game, path: Path) -> Tensors:
     """Bring a freshly built game to a saved state; returns the ``extra`` tensors saved with it.
 
+    A game saved on one kind of device can go on upon another, where random numbers are made otherwise: its own start
+    anew there, from a seed that follows from the saved ones.
+
     Raises:
         Damaged: the file is not whole.
         Mismatch: the file does not fit this game; names the first thing that differs.
@@ -83,10 +86,7 @@ def restore(game: Game, path: Path) -> Tensors:
     _restore_modules(game, tensors, facts, path)
     for player in game.players:
         _restore_optimizer(player, tensors, facts, path)
-    game.rng.set_state(tensors["random/game"])
-    torch.set_rng_state(tensors["random/torch"])
-    if "random/device" in tensors and game.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random/device"], game.device)
+    _restore_random(game, tensors)
     return {name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")}
 
 
@@ -218,19 +218,36 @@ def _restore_modules(game: Game, tensors: Tensors, facts: dict[str, Any], path: 
     game.round, game.images = facts["round"], facts["images"]
 
 
+def _restore_random(game: Game, tensors: Tensors) -> None:
+    kept = tensors["random/game"]
+    anew = int.from_bytes(hashlib.sha256(kept.numpy().data).digest()[:7], "big")
+    if kept.shape == game.rng.get_state().shape:
+        game.rng.set_state(kept)
+    else:
+        game.seed(anew)
+    torch.set_rng_state(tensors["random/torch"])
+    if game.device.type == "cuda":
+        if "random/device" in tensors:
+            torch.cuda.set_rng_state(tensors["random/device"], game.device)
+        else:
+            torch.cuda.manual_seed(anew)
+
+
 def _restore_optimizer(player: Player, tensors: Tensors, facts: dict[str, Any], path: Path) -> None:
     kept, kind = facts["optimizers"][player.name], type(player.optimizer).__name__
     if kept["kind"] != kind:
         raise Mismatch(f"{path}: holds the state of {kept['kind']} for {player.name}, this game has {kind}")
     for group, old in zip(player.optimizer.param_groups, kept["groups"], strict=True):
         group |= {k: tuple(v) if isinstance(v, list) else v for k, v in old.items()}
-    parameters = player.parameters
+    parameters = [(p, group) for group in player.optimizer.param_groups for p in group["params"]]
     player.optimizer.state.clear()
     entries = {k.split("/optimizer/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{player.name}/optimizer/")}
     for key, value in (entries | kept["rest"]).items():
         index, name = key.split("/", 1)
-        p = parameters[int(index)]
-        if isinstance(value, Tensor) and value.shape == p.shape:
+        p, group = parameters[int(index)]
+        if name == "step":  # counted on the device by fused steps alone
+            value = value.to(p.device) if group.get("fused") else value
+        elif isinstance(value, Tensor) and value.shape == p.shape:
             value = torch.empty_like(p, dtype=value.dtype).copy_(value)  # in the parameter's own memory layout
         player.optimizer.state[p][name] = value
 

@@ -37,7 +37,8 @@ def play(
         rounds: play until the game has played so many in all; None: for as long as the caller asks for reports.
         dynamics: how a round is played; by default as the game says, else alternating.
     Raises:
-        NonFinite: a loss or gradient is not finite; the step that it would have spoilt is not made.
+        NonFinite: a loss or gradient is not finite; the step that it would have spoilt is not made. An accelerator is
+            asked every sixteenth round, since asking makes it wait: there, steps before may be spoilt.
     """
     step = dynamics or game.dynamics or alternating
     while rounds is None or game.round < rounds:

@@ -64,10 +64,12 @@ def latents(game: Game, n: int, seed: int, truncation: float = math.inf) -> Tens
         n: how many.
         seed: of the generator.
         truncation: see `truncated`; infinite: the prior as it is.
+    Returns:
+        z on the game's device, drawn on the CPU: a seed means the same samples everywhere, within rounding.
     """
-    rng = torch.Generator(game.device).manual_seed(seed)
-    prior = _sampler(game).prior
-    return prior(n, rng) if math.isinf(truncation) else truncated(prior, n, truncation, rng)
+    rng, prior = torch.Generator().manual_seed(seed), _sampler(game).prior
+    z = prior(n, rng) if math.isinf(truncation) else truncated(prior, n, truncation, rng)
+    return z.to(game.device)
 
 
 def truncated(

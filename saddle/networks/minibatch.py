@@ -97,7 +97,8 @@ class MinibatchStdDev(nn.Module):
         size = none.new_zeros(groups).index_add(0, member, x.new_ones(len(x)))
         size = size.view(-1, *(1 for _ in x.shape[1:]))  # (M, 1, ...)
         mean = none.index_add(0, member, x) / size
-        variance = none.index_add(0, member, (x - mean[member]).square()) / size  # (M, C, ...)
+        apart = (x - mean[member]).square().to(x.dtype)  # a square is float32 under autocast on some devices
+        variance = none.index_add(0, member, apart) / size  # (M, C, ...)
         sigma = (variance + 1e-8).sqrt().flatten(1).mean(1)  # (M,)
         column = sigma[member].view(-1, *(1 for _ in x.shape[1:])).expand(-1, 1, *x.shape[2:])
         return torch.cat([x, column], dim=1)

@@ -128,7 +128,7 @@ def test_json_is_all_there_is_on_standard_output(saddle, tmp_path, images, tiny)
 
 
 def test_the_console_script_keeps_the_streams_apart(tmp_path, tiny):
-    words = ["train", "gan", "--data", "ring8", "--rounds", "2", "--out", "run", *tiny, "--json"]
+    words = ["train", "gan", "--data", "ring8", "--rounds", "2", "--device", "cpu", "--out", "run", *tiny, "--json"]
     command = [sys.executable, "-W", "error", "-m", "saddle", *words]
     said = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}

@@ -13,7 +13,7 @@ GAN = ("train", "gan", "--data", "ring8")
 def test_without_a_compiler_nothing_is_trained(saddle, tiny, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
-    said = saddle(*GAN, *tiny, "--rounds", 3, "--compile", "--out", "a")
+    said = saddle(*GAN, *tiny, "--rounds", 3, "--device", "cpu", "--compile", "--out", "a")
     assert said.status == 2
     assert "compile=True: expected a C++ compiler" in said.err.splitlines()[-1]
     assert not Path("a").exists()

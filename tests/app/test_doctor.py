@@ -63,7 +63,7 @@ def test_step_sizes_that_wipe_out_the_weights(saddle, doctor):
 
 
 def test_a_run_that_failed_is_played_again_to_see_why(saddle, doctor):
-    flags = ("--optimizer", "sgd", "--beta1", 0.9, "--lr_critic", 1, "--lr_generator", 1)
+    flags = ("--optimizer", "sgd", "--beta1", 0.9, "--lr_critic", 1, "--lr_generator", 1, "--device", "cpu")
     said = saddle(*RING, *flags, "--rounds", 500, "--out", "run")
     assert said.status == 1
     first = doctor("run")["verdicts"][0]
@@ -278,6 +278,7 @@ def test_a_run_that_is_warned_plays_as_if_it_were_not(saddle, tmp_path):
     """The watch plays a first round and draws samples besides: the weights are those of a game that nobody watches."""
     settings = {"lr_critic": 1e-6, "lr_generator": 1e-6, "instance_noise": 0.1}
     flags = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    flags += ["--device", "cpu"]
     assert "learning-rate?" in saddle(*RING[:-2], *flags, "--rounds", 120, "--log_every", 1, "--out", "run").err
     alone = Run.open("run")
     module, data = find("gan"), ring()

@@ -136,7 +136,8 @@ def test_bf16_computes_otherwise_and_keeps_its_weights_in_float32(saddle, tiny, 
 
 
 def test_divergence_names_term_player_and_round_and_keeps_the_last_good_checkpoint(run, saddle, final):
-    said = run("a", "--rounds", 50, "--optimizer", "sgd", "--lr_generator", "1e12", "--checkpoint_every", 1, "--json")
+    flags = ("--optimizer", "sgd", "--lr_generator", "1e12", "--checkpoint_every", 1, "--device", "cpu")
+    said = run("a", "--rounds", 50, *flags, "--json")
     assert (said.status, said.json["stopped"]) == (1, "failed")
     rounds = said.json["rounds"]
     assert f"round {rounds + 1}: player " in said.json["error"]

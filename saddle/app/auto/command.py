@@ -9,9 +9,10 @@ import torch
 
 from saddle.app.auto.legible import legible
 from saddle.app.auto.rules import Seen, Settings, choose_for
+from saddle.app.devices import device_of
 from saddle.app.options import TrainOptions, duration, parse_flags
 from saddle.app.threads import time_rounds
-from saddle.app.train import AUTO, Plan, device_of, load_data, make_plan, thread_counts, whole_path, with_target
+from saddle.app.train import AUTO, Plan, load_data, make_plan, thread_counts, whole_path, with_target
 from saddle.config import require
 from saddle.data.spec import Batch, Spec
 from saddle.recipes import find

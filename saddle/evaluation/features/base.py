@@ -109,7 +109,9 @@ class Extractor(ABC):
         return other
 
     def to(self, device: torch.device | str) -> Self:
-        """The same extractor on another device."""
+        """The same extractor on that device."""
+        if torch.device(device) == self.device:
+            return self
         other = copy(self)
         other.device = torch.device(device)
         if self.network is not None:
