@@ -122,9 +122,8 @@ class _Program:
         self.module, self.backend, self.own = module, backend, module.forward
         self.inside = [part for part in module.modules() if part is not module]
         self.growing = [part for part in module.modules() if isinstance(part, Growing)]
-        options = _OPTIONS if backend == "inductor" else None
-        # one size of batch, one program: training has a few sizes at most, and torch gives up after eight programs
-        self.program = torch.compile(_entry(module.forward), backend=backend, dynamic=False, options=options)
+        self.weights = list(module.parameters())
+        self.programs: dict[tuple[bool, ...], Callable[..., Any]] = {}
 
     def __call__(self, *args: Any) -> Any:
         if self._must_be_eager(args):
@@ -132,7 +131,7 @@ class _Program:
         if any(part._forward_hooks or part._forward_pre_hooks for part in self.inside):
             self._divide()
             return self.own(*args)  # whose parts are programs now
-        return self.program(*args)
+        return self._program()(*args)
 
     def install(self) -> None:
         """Take the place of the class's forward: hooks on the module itself run around it, as ever."""
@@ -145,6 +144,17 @@ class _Program:
             or any(net.depth < net.stages - 1 for net in self.growing)
             or not all(_ordinary(x) for x in args)
         )
+
+    def _program(self) -> Callable[..., Any]:
+        """The program for the weights that want gradients now: some of torch's releases do not see that change."""
+        moving = tuple(p.requires_grad for p in self.weights)
+        if moving not in self.programs:
+            options = _OPTIONS if self.backend == "inductor" else None
+            # one size of batch, one program: training has a few sizes at most, and torch gives up after eight programs
+            self.programs[moving] = torch.compile(
+                _entry(self.own), backend=self.backend, dynamic=False, options=options
+            )
+        return self.programs[moving]
 
     def _divide(self) -> None:
         """Leave the module to Python and compile its parts; those that hold a hook divide in their turn."""
