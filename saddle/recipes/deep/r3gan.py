@@ -1,7 +1,7 @@
 """R3GAN: a relativistic pairing loss made convergent by penalties on real and fake samples, on plain residual networks.
 
 The defaults are for minutes on a CPU: 8 channels at the highest resolution, doubling towards 4x4 up to 64, one
-residual block a stage, batch 8, and step sizes that begin at 2e-3. Penalties need second derivatives, whose cost lies
+residual block a stage, batch 32, and step sizes that begin at 2e-3. Penalties need second derivatives, whose cost lies
 in the largest maps, so channels are saved there; and images take the penalties every eighth round, eight times as
 heavy, in a step of their own, where the paper takes them at each. ``--preset published`` gives the paper's StackedMNIST
 run: 768 channels throughout, two blocks a stage, batch 512, step sizes of 2e-4. Step size, gamma, beta2 and the
@@ -40,7 +40,7 @@ class Config(common.Adversarial):
     """What the critic gives for a sample."""
     # what earlier runs do not hold
     added: ClassVar[Mapping[str, object]] = {**common.Adversarial.added, "penalty_every": 1}
-    batch: int = 8
+    batch: int = 32
     """Real samples per step of the critic."""
     z_dim: int = 64
     """Dimensions of the latent vector z ~ N(0, I)."""
@@ -70,7 +70,7 @@ class Config(common.Adversarial):
     """The same after the burn-in."""
     ema_half_life: float = 10_000.0
     """Half-life in images of the average of G after the burn-in, from 0 at the start; 0: no average."""
-    burn_in: int = 150_000
+    burn_in: int = 300_000
     """Images over which the four go from start to end."""
     penalty_every: int = 0
     """Rounds from one step on the penalties to the next, weighted by them; 1: in every step of the critic, as in the
