@@ -28,8 +28,8 @@ IMAGES = [name for name, kind in CASES if kind == "images"]
 
 
 @pytest.fixture(autouse=True)
-def _repeatable():
-    torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa are not a matter of rounding
+def _repeatable(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # ten bits are not a matter of rounding
     with repeatable("cuda"):
         yield
 
