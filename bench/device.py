@@ -13,16 +13,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from statistics import median
 from time import perf_counter
 
 import torch
-from games import CLASSES, SETTINGS, SIZE
+from games import SETTINGS, build, rounds
 
-from saddle.data.spec import Batch, Spec
-from saddle.game import Game, play, repeatable
-from saddle.recipes import find
+from saddle.game import Game, repeatable
 
 RATIOS = {"repeatable / free": ("repeatable", "free"), "bf16 / fp32": ("bf16", "repeatable"),
           "device / cpu": ("repeatable", "cpu")}  # fmt: skip
@@ -31,20 +28,9 @@ RATIOS = {"repeatable / free": ("repeatable", "free"), "bf16 / fp32": ("bf16", "
 
 def ready(name: str, width: int | None, batch: int | None, way: str) -> tuple[Game, Iterator[object]]:
     """A recipe's game and its rounds on one batch of noise."""
-    device, recipe = "cpu" if way == "cpu" else "cuda", find(name)
-    wide = {} if width is None else {"width": width}
-    wide |= {"widest": 8 * width} if width is not None and hasattr(recipe.Config, "widest") else {}
-    config = replace(recipe.Config(), **SETTINGS[name] | wide | ({} if batch is None else {"batch": batch}))
-    torch.manual_seed(0)
-    game: Game = recipe.build(config, Spec(1, SIZE, classes=CLASSES)).to(device).seed(0)
+    game = build(name, width, batch, "cpu" if way == "cpu" else "cuda")
     game.autocast = torch.bfloat16 if way == "bf16" else None
-    x = (
-        torch.randn(config.batch, 1, SIZE, SIZE, device=device)
-        .clamp(-1, 1)
-        .contiguous(memory_format=torch.channels_last)
-    )
-    drawn = Batch(x, torch.arange(config.batch, device=device) % CLASSES)
-    return game, play(game, lambda: drawn)
+    return game, rounds(game, name, batch)
 
 
 def settings(way: str) -> AbstractContextManager[None]:
@@ -52,12 +38,12 @@ def settings(way: str) -> AbstractContextManager[None]:
     return repeatable("cuda") if way in ("repeatable", "bf16") else nullcontext()
 
 
-def lap(rounds: Iterator[object], count: int, way: str) -> float:
-    """Seconds of a round, over so many."""
+def lap(played: Iterator[object], count: int, way: str) -> float:
+    """Seconds of a round, over so many, the device's last operation included."""
     with settings(way):
         start = perf_counter()
         for _ in range(count):
-            next(rounds)
+            next(played)
         if way != "cpu":
             torch.cuda.synchronize()
         return (perf_counter() - start) / count
@@ -67,9 +53,9 @@ def measure(name: str, width: int | None, batch: int | None, pairs: int) -> dict
     """The ratios of one recipe."""
     ways = sorted({way for pair in RATIOS.values() for way in pair})
     made = {way: ready(name, width, batch, way) for way in ways}
-    for way, (game, rounds) in made.items():
-        lap(rounds, 2 * game.period, way)
-    rows = [{way: lap(rounds, game.period, way) for way, (game, rounds) in made.items()} for _ in range(pairs)]
+    for way, (game, played) in made.items():
+        lap(played, 2 * game.period, way)
+    rows = [{way: lap(played, game.period, way) for way, (game, played) in made.items()} for _ in range(pairs)]
     found: dict[str, object] = {"recipe": name, "width": width, "batch": batch}
     for told, (one, other) in RATIOS.items():
         fastest = min(row[one] for row in rows) / min(row[other] for row in rows)

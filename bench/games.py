@@ -29,22 +29,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """The recipes with convolutions, and what is set besides their defaults."""
 
 
-def build(name: str, width: int | None = None) -> Game:
-    """A recipe's game on labelled grey images of 32 pixels, at its own batch and width or at another width."""
+def build(name: str, width: int | None = None, batch: int | None = None, device: str = "cpu") -> Game:
+    """A recipe's game on labelled grey images of 32 pixels, at its own batch and width or at others."""
     recipe = find(name)
     wide = {} if width is None else {"width": width} | _not_below(recipe.Config, width)
     torch.manual_seed(0)
-    config = recipe.Config(**SETTINGS[name] | wide)
-    game: Game = recipe.build(config, Spec(1, SIZE, classes=CLASSES)).to("cpu").seed(0)
+    many = {} if batch is None else {"batch": batch}
+    config = recipe.Config(**SETTINGS[name] | wide | many)
+    game: Game = recipe.build(config, Spec(1, SIZE, classes=CLASSES)).to(device).seed(0)
     return game
 
 
-def rounds(game: Game, name: str) -> Iterator[object]:
+def rounds(game: Game, name: str, batch: int | None = None) -> Iterator[object]:
     """The game's rounds on one batch of noise."""
-    size = find(name).Config(**SETTINGS[name]).batch
+    size = batch or find(name).Config(**SETTINGS[name]).batch
     x = torch.randn(size, 1, SIZE, SIZE).clamp(-1, 1).contiguous(memory_format=torch.channels_last)
-    batch = Batch(x, torch.arange(size) % CLASSES)
-    return play(game, lambda: batch)
+    drawn = Batch(x.to(game.device), torch.arange(size, device=game.device) % CLASSES)
+    return play(game, lambda: drawn)
 
 
 def lap(played: Iterator[object], count: int) -> float:
