@@ -82,10 +82,14 @@ def test_another_file_is_refused(tmp_path):
 
 
 def test_moving_it_leaves_the_original(lite0):
-    moved, images = lite0.to("cpu"), torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8)
-    assert moved.network is not lite0.network and moved.key == lite0.key
+    moved, images = lite0.to("meta"), torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8)
+    assert moved.key == lite0.key and all(weight.is_meta for weight in moved.network.parameters())
     with torch.inference_mode():
-        assert torch.equal(moved(images)[0], lite0(images)[0])
+        assert lite0(images)[0].device == lite0.device == torch.device("cpu")
+
+
+def test_where_it_is_already_it_stays_itself(lite0):
+    assert lite0.to("cpu") is lite0
 
 
 RANK = """
