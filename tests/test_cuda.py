@@ -1,29 +1,21 @@
-"""The same games on a CUDA device: equal to the CPU's, repeatable, restored, looked at. Skipped where there is none."""
+"""What a CUDA device gives beside what the CPU gives; skipped where there is none. test_recipes.py asks both alike."""
 
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
 import torch
 
-from saddle import recipes
-from saddle.data import Images, Points, ada
-from saddle.game import DYNAMICS, compiled, generate, play, play_seeds, reconstruct, repeatable, sample, score
-from saddle.game.checkpoint import restore, save, state
+from saddle.data import ada
+from saddle.game import compiled, generate, play, play_seeds, repeatable
+from saddle.game.checkpoint import restore, save
 from saddle.networks.modulated import modulated_conv, modulated_conv_grouped
 from saddle.networks.resample import BILINEAR, Blur, Down2, FilteredUpConv, Up2
+from small_games import CASES, advance, assert_numbers, start, toys
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 TRACED = "aot_eager_decomp_partition"
 """torch.compile's graphs, cut as its own backend cuts them, run without a compiler for the device."""
-NEEDS_IMAGES = {"began", "dcgan", "progan", "stylegan", "stylegan2"}
-CASES = [
-    (name, kind)
-    for name in sorted(recipes.names())
-    for kind in ("images", "points")
-    if kind == "images" or name not in NEEDS_IMAGES
-]
 IMAGES = [name for name, kind in CASES if kind == "images"]
 
 
@@ -34,90 +26,26 @@ def _repeatable(monkeypatch):
         yield
 
 
-def toys(kind):
-    """A tiny data set with three labels: grey images of 16 pixels, or points in the plane."""
-    rng = torch.Generator().manual_seed(5)
-    y = torch.arange(40) % 3
-    if kind == "points":
-        return Points("points", torch.randn(40, 2, generator=rng) + y[:, None], y, classes=3)
-    return Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng), y, classes=3)
-
-
-def start(name, kind, seed=1, device="cuda", **settings):
-    """A game of the recipe's SMALL on the device, and draws of its data."""
-    recipe, data = recipes.find(name), toys(kind)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(seed)
-    return recipe.build(config, data.spec).to(device).seed(seed), data.draw(config.batch, seed=7, device=device)
-
-
-def advance(game, draw, rounds):
-    """Plays on until the game has so many rounds behind it; returns all that it is then."""
-    for _ in play(game, draw, rounds):
-        pass
-    tensors, facts = state(game)
-    return {name: value.cpu().clone() for name, value in tensors.items()}, facts
-
-
-def assert_same(one, other):
-    """Two states agree in every bit, numbers that are no tensors included."""
-    (tensors, facts), (others, other_facts) = one, other
-    assert tensors.keys() == others.keys()
-    assert [name for name, value in tensors.items() if not torch.equal(value, others[name])] == []
-    assert facts == other_facts
-
-
-@pytest.mark.parametrize("name, kind", CASES)
-def test_a_restored_game_goes_on_as_if_never_stopped(name, kind, tmp_path):
-    game, draw = start(name, kind)
-    advance(game, draw, 2)
-    path = save(game, tmp_path, draw.state_dict())
-    straight = advance(game, draw, 4)
-    other, draw = start(name, kind, seed=2)
-    draw.load_state_dict(restore(other, path))
-    assert_same(advance(other, draw, 4), straight)
-
-
-@pytest.mark.parametrize("dynamics", sorted(DYNAMICS))
-def test_every_dynamics_repeats(dynamics):
-    one, other = (advance(*start("gan", "points", dynamics=dynamics), 3) for _ in range(2))
-    assert_same(one, other)
-
-
 @pytest.mark.parametrize("name, kind", CASES)
 def test_a_checkpoint_goes_from_device_to_device(name, kind, tmp_path):
     """What was trained on one looks the same on the other: float32, sums in another order."""
-    game, draw = start(name, kind)
+    game, draw = start(name, kind, device="cuda")
     advance(game, draw, 2)
     path = save(game, tmp_path, draw.state_dict())
-    there, _ = start(name, kind, device="cpu")
+    there, _ = start(name, kind)
     restore(there, path)
     z = game.sampler.prior(6, torch.Generator().manual_seed(0))
     y = torch.arange(6) % 3 if game.sampler.classes else None
     ours = generate(game, z.cuda(), None if y is None else y.cuda()).cpu()
     torch.testing.assert_close(ours, generate(there, z, y), atol=1e-4, rtol=1e-3)
-    play_on = list(play(there, start(name, kind, device="cpu")[1], 3))
-    assert all(value == value for value in play_on[-1].values().values())
-
-
-@pytest.mark.parametrize("name, kind", CASES)
-def test_looking_changes_nothing(name, kind):
-    game, draw = start(name, kind)
-    before, batch = advance(game, draw, 2), toys(kind).sample(6, torch.Generator())
-    x, _ = sample(game, 6, seed=3)
-    assert x.shape == (6, *toys(kind).spec.shape)
-    if game.sampler.score is not None:
-        assert score(game, batch.x, batch.y if game.sampler.classes else None).shape == (6,)
-    if game.sampler.reconstruct is not None:
-        assert reconstruct(game, batch.x).shape == batch.x.shape
-    assert torch.equal(sample(game, 6, seed=3)[0], x)
-    assert_same(advance(game, draw, 2), before)
+    play_on = list(play(there, start(name, kind)[1], 3))
+    assert_numbers(play_on[-1].values())
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_critics_and_their_second_derivatives_are_the_cpus(name):
     """A score of images, its slope in them and that slope's gradient in the weights, in float64."""
-    if (game := start(name, "images", device="cpu")[0]).sampler.score is None:
+    if (game := start(name, "images")[0]).sampler.score is None:
         pytest.skip("nothing here scores a sample")
     batch = toys("images").sample(5, torch.Generator().manual_seed(1))
 
@@ -182,26 +110,26 @@ def test_ada_repeats_and_has_second_derivatives():
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_bfloat16_plays(name):
-    game, draw = start(name, "images")
+    game, draw = start(name, "images", device="cuda")
     game.autocast = torch.bfloat16
     reports = list(play(game, draw, 3))
-    assert all(value == value for value in reports[-1].values().values())
+    assert_numbers(reports[-1].values())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dcgan", "sngan", "stylegan2", "r3gan", "wgan-gp"])
 def test_compiled_programs_play_the_same_game(name):
-    eagerly, draw = start(name, "images")
+    eagerly, draw = start(name, "images", device="cuda")
     expected = [report.values() for report in play(eagerly, draw, 2)]
-    game, draw = start(name, "images")
+    game, draw = start(name, "images", device="cuda")
     got = [report.values() for report in play(compiled(game, backend=TRACED), draw, 2)]
     for ours, theirs in zip(got, expected, strict=True):
         assert ours == pytest.approx(theirs, rel=0.05, abs=1e-3)
 
 
 def test_seeds_played_at_once_are_the_runs_alone():
-    together = list(zip(*(start("gan", "points", seed=seed) for seed in range(3)), strict=True))
+    together = list(zip(*(start("gan", "points", seed=seed, device="cuda") for seed in range(3)), strict=True))
     *_, last = play_seeds(*together, rounds=5)
     for seed in range(3):
-        *_, alone = play(*start("gan", "points", seed=seed), rounds=5)
+        *_, alone = play(*start("gan", "points", seed=seed, device="cuda"), rounds=5)
         assert last[seed].values() == pytest.approx(alone.values(), rel=1e-3, abs=1e-5)

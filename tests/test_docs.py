@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,8 @@ from saddle.app.auto.command import Nothing
 from saddle.app.cli import COMMANDS
 from saddle.app.options import TrainOptions, parse_flags
 from saddle.app.train import AUTO
-from saddle.data import Images, Mixture
 from saddle.game import play, sample
-from saddle.game.checkpoint import restore, save, state
+from small_games import assert_goes_on, start, toys
 
 DOCS = Path(__file__).parents[1] / "docs"
 NAMES = sorted(recipes.names())
@@ -105,32 +104,10 @@ def test_pictures_are_made_small(make_pages, tmp_path):
     assert (tmp_path / "small.png").stat().st_size < 60_000
 
 
-def toys(kind):
-    if kind == "points":
-        return Mixture("points", torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), 0.5)
-    rng = torch.Generator().manual_seed(5)
-    return Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng))
-
-
-def start(recipe, kind, seed=1, **settings):
-    data, config = toys(kind), replace(recipe.SMALL, **settings)
-    torch.manual_seed(seed)
-    return recipe.build(config, data.spec).seed(seed), data.draw(config.batch, seed=7)
-
-
 @pytest.mark.parametrize("kind", ["images", "points"])
 def test_the_example_recipe_keeps_the_contract(kind, lazy_r1, tmp_path):
     """It plays, goes on after a restart as if never stopped, and samples."""
-    game, draw = start(lazy_r1, kind)
-    list(play(game, draw, rounds=2))
-    path = save(game, tmp_path, draw.state_dict())
-    list(play(game, draw, rounds=4))
-    other, draw = start(lazy_r1, kind, seed=2)
-    draw.load_state_dict(restore(other, path))
-    list(play(other, draw, rounds=4))
-    (ours, facts), (theirs, their_facts) = state(game), state(other)
-    assert facts == their_facts
-    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    game = assert_goes_on(tmp_path, lazy_r1, kind)
     assert sample(game, 3, seed=0)[0].shape == (3, *toys(kind).spec.shape)
 
 

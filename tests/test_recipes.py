@@ -6,60 +6,21 @@ import pytest
 import torch
 
 from saddle import recipes
-from saddle.data import Images, Points
-from saddle.game import DYNAMICS, generate, gradient, play, reconstruct, sample, score
-from saddle.game.checkpoint import restore, save, state
+from saddle.game import DYNAMICS, generate, gradient, play, reconstruct, repeatable, sample, score
 from saddle.recipes.common import Adversarial
+from small_games import CASES, NEEDS_IMAGES, advance, assert_goes_on, assert_same, kept, start, toys
 
 NAMES = sorted(recipes.names())
-NEEDS_IMAGES = {"began", "dcgan", "progan", "stylegan", "stylegan2"}
 ADVERSARIAL = [name for name in NAMES if isinstance(recipes.find(name).SMALL, Adversarial)]
 PENALTIES = [("wgan-gp", "gp_weight"), ("dragan", "gp_weight"), ("r3gan", "gamma")]
 OPTIONS = {"label_smoothing": 0.2, "instance_noise": 0.5}
 
 
-def toys(kind):
-    """A tiny data set with three labels: grey images of 16 pixels, or points in the plane."""
-    rng = torch.Generator().manual_seed(5)
-    y = torch.arange(40) % 3
-    if kind == "points":
-        return Points("points", torch.randn(40, 2, generator=rng) + y[:, None], y, classes=3)
-    return Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng), y, classes=3)
-
-
-CASES = [
-    (name, kind) for name in NAMES for kind in ("images", "points") if kind == "images" or name not in NEEDS_IMAGES
-]
-
-
-def start(name, kind, seed=1, **settings):
-    """A game of the recipe's SMALL with these settings changed, and draws of its data."""
-    recipe, data = recipes.find(name), toys(kind)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(seed)
-    return recipe.build(config, data.spec).seed(seed), data.draw(config.batch, seed=7)
-
-
-def advance(game, draw, rounds):
-    """Plays on until the game has so many rounds behind it; returns all that it is then."""
-    for _ in play(game, draw, rounds):
-        pass
-    return state(game)
-
-
-def assert_same(one, other):
-    """Two states agree in every bit, numbers that are no tensors included."""
-    (tensors, facts), (others, other_facts) = one, other
-    assert tensors.keys() == others.keys()
-    different = [name for name, value in tensors.items() if not torch.equal(value, others[name])]
-    assert different == []
-    assert facts == other_facts
-
-
-def kept(game):
-    """The state as it is now, not as it will be."""
-    tensors, facts = state(game)
-    return {name: value.clone() for name, value in tensors.items()}, facts
+@pytest.fixture(params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+def device(request):
+    """Each kind that there is, repeating itself."""
+    with repeatable(request.param):
+        yield request.param
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,39 +36,20 @@ def test_a_recipe_has_all_that_the_command_reads(name):
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-def test_a_restored_game_goes_on_as_if_never_stopped(name, kind, tmp_path):
-    """2 rounds, saved, and 2 more end where a game of other weights does that is brought to the saved state first."""
-    game, draw = start(name, kind)
-    advance(game, draw, 2)
-    path = save(game, tmp_path, draw.state_dict())
-    straight = advance(game, draw, 4)
-    other, draw = start(name, kind, seed=2)
-    draw.load_state_dict(restore(other, path))
-    assert_same(advance(other, draw, 4), straight)
+def test_a_restored_game_goes_on_as_if_never_stopped(name, kind, device, tmp_path):
+    assert_goes_on(tmp_path, name, kind, device=device)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_what_falls_with_the_images_seen_goes_on_after_a_restart(name, tmp_path):
-    """The same with noise and step sizes that fall to zero, neither of which is saved."""
+    """Noise and step sizes that fall to zero, neither of which is saved."""
     falling = {"instance_noise": 0.3, "instance_noise_images": 100, "decay_until": 100, "label_smoothing": 0.1}
-    game, draw = start(name, "images", **falling)
-    advance(game, draw, 2)
-    path = save(game, tmp_path, draw.state_dict())
-    straight = advance(game, draw, 4)
-    other, draw = start(name, "images", seed=2, **falling)
-    draw.load_state_dict(restore(other, path))
-    assert_same(advance(other, draw, 4), straight)
+    assert_goes_on(tmp_path, name, "images", **falling)
 
 
 @pytest.mark.parametrize("dynamics", sorted(DYNAMICS))
-def test_every_dynamics_restores(dynamics, tmp_path):
-    game, draw = start("gan", "points", dynamics=dynamics)
-    advance(game, draw, 2)
-    path = save(game, tmp_path, draw.state_dict())
-    straight = advance(game, draw, 4)
-    other, draw = start("gan", "points", seed=2, dynamics=dynamics)
-    draw.load_state_dict(restore(other, path))
-    assert_same(advance(other, draw, 4), straight)
+def test_every_dynamics_restores(dynamics, device, tmp_path):
+    assert_goes_on(tmp_path, "gan", "points", device=device, dynamics=dynamics)
 
 
 @pytest.mark.parametrize("name, kind", CASES)
@@ -136,9 +78,9 @@ def test_samples_are_shaped_as_the_data(name, kind):
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-def test_looking_changes_nothing(name, kind):
+def test_looking_changes_nothing(name, kind, device):
     """Samples, scores and reconstructions leave weights, statistics and random numbers as they were."""
-    game, draw = start(name, kind)
+    game, draw = start(name, kind, device=device)
     advance(game, draw, 2)
     before, batch = kept(game), toys(kind).sample(6, torch.Generator())
     sample(game, 6, seed=3)

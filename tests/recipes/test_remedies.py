@@ -11,13 +11,13 @@ import torch
 from torch.func import functional_call
 
 from saddle import recipes
-from saddle.data import Images, Points, ada_augment, diff_augment
+from saddle.data import ada_augment, diff_augment
 from saddle.game import DYNAMICS, gradient, play, play_seeds, sample, score
-from saddle.game.checkpoint import restore, save, state
 from saddle.networks import MinibatchStdDev, pack
 from saddle.objectives import feature_matching, gdpp, minimax_critic, non_saturating_generator
 from saddle.recipes import common, remedies
 from saddle.recipes.remedies.diffaugment import POLICY
+from small_games import assert_goes_on, start, toys
 
 FITTING = {
     "ada": ("dcgan", "images"),
@@ -46,23 +46,6 @@ TOGETHER = (
     "unroll=2,r2,r1=0.5,self-attention,top-k,lecam,diffaugment,spectral-norm,packing,minibatch-discrimination,"
     "minibatch-stddev=2,ada"
 )
-
-
-def toys(kind):
-    """A tiny data set with three labels: grey images of 16 pixels, or points in the plane."""
-    rng = torch.Generator().manual_seed(5)
-    y = torch.arange(40) % 3
-    if kind == "points":
-        return Points("points", torch.randn(40, 2, generator=rng) + y[:, None], y, classes=3)
-    return Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng), y, classes=3)
-
-
-def start(name, kind, seed=1, **settings):
-    """A game of the recipe's SMALL with these settings changed, and draws of its data."""
-    recipe, data = recipes.find(name), toys(kind)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(seed)
-    return recipe.build(config, data.spec).seed(seed), data.draw(config.batch, seed=7)
 
 
 def treated(remedy, kind="points", name="gan"):
@@ -98,20 +81,8 @@ def assert_gradient(game, player, batch, wanted):
 
 @pytest.mark.parametrize("name", [*remedies.names(), TOGETHER])
 def test_a_treated_game_restores_samples_and_scores(name, tmp_path):
-    """2 rounds, saved, and 2 more end bit for bit where another game does that is brought to the saved state."""
     recipe, kind = FITTING.get(name, ("dcgan", "images"))
-    game, draw = start(recipe, kind, remedies=name)
-    list(play(game, draw, 2))
-    path = save(game, tmp_path, draw.state_dict())
-    list(play(game, draw, 4))
-    tensors, facts = state(game)
-    other, draw = start(recipe, kind, seed=2, remedies=name)
-    draw.load_state_dict(restore(other, path))
-    list(play(other, draw, 4))
-    others, other_facts = state(other)
-    assert tensors.keys() == others.keys()
-    assert [key for key, value in tensors.items() if not torch.equal(value, others[key])] == []
-    assert facts == other_facts
+    game = assert_goes_on(tmp_path, recipe, kind, remedies=name)
     batch = toys(kind).sample(5, torch.Generator())
     assert sample(game, 3, seed=0)[0].shape == (3, *toys(kind).spec.shape)
     assert score(game, batch.x, batch.y if game.sampler.classes else None).shape == (5,)

@@ -1,31 +1,13 @@
 """Remedies that reach into both players: attention, virtual batch norm, and a generator that looks ahead."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from saddle import recipes
-from saddle.data import Images, Points
 from saddle.game import gradient, play, play_seeds, sample, unroll, unroll_ahead
 from saddle.networks import Referenced, SelfAttention
 from saddle.objectives import feature_matching
 from saddle.recipes.remedies.packing import entrances
-
-
-def toys(kind):
-    rng = torch.Generator().manual_seed(5)
-    if kind == "points":
-        return Points("points", torch.randn(40, 2, generator=rng))
-    return Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng))
-
-
-def start(name, kind, seed=1, **settings):
-    """A game of the recipe's SMALL with these settings changed, and draws of its data."""
-    recipe, data = recipes.find(name), toys(kind)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(seed)
-    return recipe.build(config, data.spec).seed(seed), data.draw(config.batch, seed=7)
+from small_games import start, toys
 
 
 def only(net, kind):

@@ -11,24 +11,17 @@ from torch.nn.functional import softplus
 
 from saddle import recipes
 from saddle.app.cli import main
-from saddle.data import Images, Points
 from saddle.networks import MinibatchStdDev, Packed, Referenced, SelfAttention
 from saddle.recipes import remedies
+from small_games import start
 
 NUMBERED = {entry["name"]: entry for entry in remedies.catalogue() if entry["strength"]}
 
 
-def start(name, kind="points", **settings):
-    """A game of the recipe's SMALL with these settings changed, and a batch."""
-    rng = torch.Generator().manual_seed(5)
-    if kind == "points":
-        data = Points("points", torch.randn(40, 2, generator=rng))
-    else:
-        data = Images("images", torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=rng))
-    recipe = recipes.find(name)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(1)
-    return recipe.build(config, data.spec).seed(1), data.draw(config.batch, seed=7)()
+def begun(*args, **settings):
+    """A game and a batch."""
+    game, draw = start(*args, **settings)
+    return game, draw()
 
 
 def terms_of(game, player, batch):
@@ -101,7 +94,7 @@ def test_each_number_lies_in_its_range_and_the_range_has_an_end(name):
 def test_a_weight_multiplies_its_term(remedy, recipe, kind, player, term):
     once, ten = (
         terms_of(game, player, batch)
-        for game, batch in (start(recipe, kind, remedies=f"{remedy}={w}") for w in (1, 10))
+        for game, batch in (begun(recipe, kind, remedies=f"{remedy}={w}") for w in (1, 10))
     )
     assert once[term] > 0
     assert ten[term] == pytest.approx(10 * once[term], rel=1e-5)
@@ -110,7 +103,7 @@ def test_a_weight_multiplies_its_term(remedy, recipe, kind, player, term):
 def test_a_weight_multiplies_the_pull_to_the_past():
     found = []
     for weight in (1, 10):
-        game, batch = start("gan", remedies=f"historical-averaging={weight}")
+        game, batch = begun("gan", remedies=f"historical-averaging={weight}")
         with torch.no_grad():
             game["D"].parameters[0].add_(1.0)
         found.append(terms_of(game, "D", batch)["history"])
@@ -128,7 +121,7 @@ def test_other_numbers_reach_what_they_are_numbers_of():
     game, _ = start("gan", remedies="minibatch-discrimination=7")
     assert game["D"].module.output[-1].in_features == 16 + 7
     assert inside(start("dcgan", "images", remedies="virtual-norm=3")[0], Referenced).size == 3
-    game, batch = start("dcgan", "images", remedies="self-attention=4")
+    game, batch = begun("dcgan", "images", remedies="self-attention=4")
     sides = []
     inside(game, SelfAttention).register_forward_hook(lambda _, args, out: sides.append(out.shape[2]))
     game["D"].module(batch.x)
@@ -137,7 +130,7 @@ def test_other_numbers_reach_what_they_are_numbers_of():
 
 def test_top_k_falls_with_gamma():
     """Half an epoch under gamma 0.36 leaves 0.6 of 8 samples, rounded up."""
-    game, batch = start("gan", remedies="top-k=0.36")
+    game, batch = begun("gan", remedies="top-k=0.36")
     for schedule in game.schedules:
         schedule(25_000)
     D = game["D"].module

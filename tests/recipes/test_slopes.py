@@ -1,32 +1,14 @@
 """Penalties on the critic's slope as remedies: closed forms, and what else a recipe may have beside them."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from saddle import recipes
-from saddle.data import Points
 from saddle.game import DYNAMICS, gradient, play
 from saddle.objectives import minimax_critic, r1, r2
 from saddle.recipes import common
 from saddle.recipes.slopes import slope
 from saddle.recipes.watch import Call
-
-
-def toys():
-    """Points in the plane with three labels."""
-    rng = torch.Generator().manual_seed(5)
-    y = torch.arange(40) % 3
-    return Points("points", torch.randn(40, 2, generator=rng) + y[:, None], y, classes=3)
-
-
-def start(name="gan", **settings):
-    """A game of the recipe's SMALL on points with these settings changed, and a batch."""
-    recipe = recipes.find(name)
-    config = replace(recipe.SMALL, **settings)
-    torch.manual_seed(1)
-    return recipe.build(config, toys().spec).seed(1), toys().draw(config.batch, seed=7)
+from small_games import start
 
 
 def terms_of(game, batch):
