@@ -247,16 +247,21 @@ def _width(widths: tuple[int, ...], shown: Callable[[int], float]) -> tuple[int,
     return width, images, f"about {images:,.0f} images can be shown"
 
 
+def _worn(seen: Seen, images: float) -> bool:
+    """Whether so many images mean that each is shown more than `OFTEN` times."""
+    return images > OFTEN * seen.count > 0
+
+
 def _augments(seen: Seen, images: float) -> bool:
     """Whether the critic is to see so many images augmented only."""
-    return seen.spec.channels > 1 and images > OFTEN * seen.count > 0
+    return seen.spec.channels > 1 and _worn(seen, images)
 
 
 def _rest(seen: Seen, images: float) -> tuple[Settings, tuple[str, str]]:
     """Augmentation and average."""
     often = images / seen.count if seen.count else 0.0
     told = f"each of the {seen.count:,} images will be shown about {often:,.0f} times" if seen.count else "endless data"
-    told += "; on grey digits it did harm" if seen.spec.channels == 1 and often > OFTEN else ""
+    told += "; on grey digits it did harm" if seen.spec.channels == 1 and _worn(seen, images) else ""
     remedy = "diffaugment" if _augments(seen, images) else ""
     half_life = max(1000, 1000 * round(AVERAGED * images / 1000))
     settings: Settings = {"ema_half_life": half_life}
