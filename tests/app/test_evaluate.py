@@ -85,7 +85,8 @@ def test_samples_in_a_folder_in_an_array_and_from_the_run_are_the_same_samples(s
                "--measures", "fid", "--json").json["measures"]["fid"]["value"]
         for fake in ("folder", "x.npy", "run")
     ]  # fmt: skip
-    assert values[0] == values[1] == values[2]
+    # a pixel that one rounding moves by one level of 255, as one processor's did, is 1e-6 to 1e-5 of it
+    assert values == pytest.approx([values[0]] * 3, rel=2e-5)
 
 
 def test_two_cards_are_compared_or_refused(saddle, features):
