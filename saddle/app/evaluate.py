@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     if args.human:
         return _human(args)
     out = None if args.out is None else Path(args.out)
+    if out is not None:  # before anything is measured
+        require(out.suffix in (".png", ".json", ""), "out", out, "a name ending in .png or .json, or a folder")
     before = None
     if args.compare:
         from saddle.evaluation import Scorecard
@@ -40,12 +42,12 @@ def main(argv: list[str]) -> int:
     document = card.document()
     if before is not None:
         document["compared"] = [vars(one) for one in card.compare(before)]
-    if out is not None:
-        _write(card, document, out)
     if args.json:
-        print(json.dumps(document, indent=1, allow_nan=False))
+        print(json.dumps(document, indent=1, allow_nan=False), flush=True)
     else:
         _show(card, document.get("compared"))
+    if out is not None:  # last: what was measured has been said if this fails
+        _write(card, document, out)
     return 0
 
 
@@ -121,7 +123,6 @@ def _write(card: "Scorecard", document: dict[str, Any], out: Path) -> None:
     elif out.suffix == ".png":
         save_card(card, out)
     else:
-        require(out.suffix == "", "out", out, "a name ending in .png or .json, or a folder")
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "card.json", text)
         save_card(card, out / "card.png")

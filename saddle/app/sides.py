@@ -122,7 +122,9 @@ def training_data(fake: object) -> Given:
     Raises:
         ValueError: this is no run, or its data are gone.
     """
-    require(is_run(fake), "real", None, "the data to compare with (only a run knows its own)")
+    hidden = str(fake) in KNOWN and is_run(Path.cwd() / str(fake))
+    instead = f"; {fake} is a data set, write ./{fake} for the run in the folder of that name" if hidden else ""
+    require(is_run(fake), "real", None, f"the data to compare with (only a run knows its own){instead}")
     assert isinstance(fake, str | Path)
     return load_data(Run.open(fake))
 

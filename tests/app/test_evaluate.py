@@ -132,6 +132,27 @@ def test_what_cannot_be_meant_is_one_line(saddle, features, words, complaint):
     assert said.out == ""
 
 
+@pytest.mark.parametrize("out", ["file/card.json", "file/card.png", "file"])
+def test_a_card_that_cannot_be_written_has_been_printed(saddle, features, out):
+    """A file stands where a folder would."""
+    real, fake = features("r", 0), features("g", 1)
+    Path("file").write_text("in the way")
+    said = saddle("evaluate", "--real", real, "--fake", fake, "--measures", "fid", "--json", "--out", out)
+    assert said.status != 0 and "file" in said.err and "Traceback" not in said.err
+    assert said.json["measures"]["fid"]["value"] > 0
+
+
+def test_a_run_called_as_a_data_set_is_found_by_its_path(saddle, tiny):
+    """The name is the data set's; what is said then leads to the run."""
+    assert (
+        saddle("train", "dcgan", "--data", "digits", "--size", 16, "--rounds", 1, "--out", "digits", *tiny).status == 0
+    )
+    said = saddle("evaluate", "--fake", "digits")
+    assert said.status == 2 and "write ./digits for the run" in said.err
+    words = ("-n", 8, "--features", "pixels", "--measures", "fid", "--json")
+    assert saddle("evaluate", "--fake", "./digits", *words).json["measures"]["fid"]["value"] > 0
+
+
 def test_quality_over_time_is_logged_and_drawn(saddle, tiny):
     said = saddle(*RING, *tiny, "--rounds", 6, "--out", "run", "--evaluate_every", 3)
     assert said.status == 0, said.err
