@@ -65,7 +65,7 @@ labels for sngan; for sgan the loss that did better both for its classifier and 
 numbers and a slow critic for veegan; and for sagan and stylegan2 steps that fall to 0 over ten minutes' images."""
 FLAGS = {
     "mnist": IMAGE_FLAGS,
-    "emoji": IMAGE_FLAGS | {"sngan": [], "sagan": ["--conditional", "false", *IMAGE_FLAGS["sagan"]]},
+    "emoji": IMAGE_FLAGS | {"sngan": []},
     "ring8": {
         "wgan": ["--clip", "0.1", "--lr_critic", "5e-4", "--lr_generator", "5e-4"],
         "ebgan": ["--margin", "1"],
