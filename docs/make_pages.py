@@ -139,7 +139,8 @@ def train(recipe: str, data: str, budget: str, keep: Path | None) -> Facts | str
             command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            return f"saddle {shlex.join(words)}: {done.stderr.strip().splitlines()[-1]}"
+            said = done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"]  # as when killed
+            return f"saddle {shlex.join(words)}: {said[-1]}"
         told = json.loads(done.stdout)
         rows = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
         for picture in ("samples", "curves"):
