@@ -39,15 +39,20 @@ def main(argv: list[str]) -> int:
 
         before = Scorecard.read(args.compare)
     card = _measure(args)
-    document = card.document()
+    document, refused = card.document(), None
     if before is not None:
-        document["compared"] = [vars(one) for one in card.compare(before)]
+        try:
+            document["compared"] = [vars(one) for one in card.compare(before)]
+        except ValueError as error:
+            refused = error
     if args.json:
         print(json.dumps(document, indent=1, allow_nan=False), flush=True)
     else:
         _show(card, document.get("compared"))
-    if out is not None:  # last: what was measured has been said if this fails
+    if out is not None:
         _write(card, document, out)
+    if refused is not None:  # last: what was measured is not lost with the comparison
+        raise refused
     return 0
 
 

@@ -96,9 +96,10 @@ def test_two_cards_are_compared_or_refused(saddle, features):
     said = saddle("evaluate", "--real", real, "--fake", good, *measures, "--compare", "bad.json", "--json").json
     assert {row["measure"]: row["better"] for row in said["compared"]} == {"fid": True, "kid": True}
     fewer = features("f", 1, n=100)
-    said = saddle("evaluate", "--real", real, "--fake", fewer, *measures, "--compare", "bad.json")
+    said = saddle("evaluate", "--real", real, "--fake", fewer, *measures, "--compare", "bad.json", "--json")
     assert said.status == 2
     assert "N of the generated side: 100 and 120" in said.err
+    assert said.json["measures"]["fid"]["value"] > 0 and "compared" not in said.json
 
 
 @pytest.mark.parametrize(
