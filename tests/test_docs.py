@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_pictures_are_made_small(make_pages, tmp_path):
 @pytest.mark.parametrize("kind", ["images", "points"])
 def test_the_example_recipe_keeps_the_contract(kind, lazy_r1, tmp_path):
     """It plays, goes on after a restart as if never stopped, and samples."""
-    game = assert_goes_on(tmp_path, lazy_r1, kind)
+    game = assert_goes_on(tmp_path, partial(start, lazy_r1, kind))
     assert sample(game, 3, seed=0)[0].shape == (3, *toys(kind).spec.shape)
 
 

@@ -1,6 +1,7 @@
 """The contract that every recipe meets without writing a test of its own: it builds, plays, restores, samples."""
 
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 
 import pytest
 import torch
@@ -37,27 +38,27 @@ def test_a_recipe_has_all_that_the_command_reads(name):
 
 @pytest.mark.parametrize("name, kind", CASES)
 def test_a_restored_game_goes_on_as_if_never_stopped(name, kind, device, tmp_path):
-    assert_goes_on(tmp_path, name, kind, device=device)
+    assert_goes_on(tmp_path, partial(start, name, kind, device=device))
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_what_falls_with_the_images_seen_goes_on_after_a_restart(name, tmp_path):
     """Noise and step sizes that fall to zero, neither of which is saved."""
     falling = {"instance_noise": 0.3, "instance_noise_images": 100, "decay_until": 100, "label_smoothing": 0.1}
-    assert_goes_on(tmp_path, name, "images", **falling)
+    assert_goes_on(tmp_path, partial(start, name, "images", **falling))
 
 
 @pytest.mark.parametrize("dynamics", sorted(DYNAMICS))
 def test_every_dynamics_restores(dynamics, device, tmp_path):
-    assert_goes_on(tmp_path, "gan", "points", device=device, dynamics=dynamics)
+    assert_goes_on(tmp_path, partial(start, "gan", "points", device=device, dynamics=dynamics))
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-def test_a_seed_means_the_same_run(name, kind):
+def test_a_seed_means_the_same_run(name, kind, device):
     """Twice the same seed gives the same bits, and every player has moved."""
-    first = advance(*start(name, kind), 2)
-    assert_same(advance(*start(name, kind), 2), first)
-    game, draw = start(name, kind)
+    first = advance(*start(name, kind, device=device), 2)
+    assert_same(advance(*start(name, kind, device=device), 2), first)
+    game, draw = start(name, kind, device=device)
     before, after = kept(game)[0], advance(game, draw, 2)[0]
     for player in game.players:
         weights = [f"{player.name}/module/{key}" for key, _ in player.module.named_parameters()]
@@ -65,8 +66,8 @@ def test_a_seed_means_the_same_run(name, kind):
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-def test_samples_are_shaped_as_the_data(name, kind):
-    game, draw = start(name, kind)
+def test_samples_are_shaped_as_the_data(name, kind, device):
+    game, draw = start(name, kind, device=device)
     advance(game, draw, 2)
     x, y = sample(game, 6, seed=3)
     assert x.shape == (6, *toys(kind).spec.shape)

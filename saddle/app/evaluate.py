@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         require(out.suffix in (".png", ".json", ""), "out", out, "a name ending in .png or .json, or a folder")
     before = None
     if args.compare:
-        from saddle.evaluation import Scorecard
+        from saddle.evaluation import Incomparable, Scorecard
 
         before = Scorecard.read(args.compare)
     card = _measure(args)
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     if before is not None:
         try:
             document["compared"] = [vars(one) for one in card.compare(before)]
-        except ValueError as error:
+        except Incomparable as error:
             refused = error
     if args.json:
         print(json.dumps(document, indent=1, allow_nan=False), flush=True)

@@ -82,10 +82,13 @@ def test_another_file_is_refused(tmp_path):
 
 
 def test_moving_it_leaves_the_original(lite0):
-    moved, images = lite0.to("meta"), torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8)
-    assert moved.key == lite0.key and all(weight.is_meta for weight in moved.network.parameters())
+    images = torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8)
     with torch.inference_mode():
-        assert lite0(images)[0].device == lite0.device == torch.device("cpu")
+        before = lite0(images)[0]
+        moved = lite0.to("meta")
+        assert torch.equal(lite0(images)[0], before)
+    assert moved.network is not lite0.network and moved.key == lite0.key
+    assert all(weight.is_meta for weight in moved.network.parameters())
 
 
 def test_where_it_is_already_it_stays_itself(lite0):

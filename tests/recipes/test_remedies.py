@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def assert_gradient(game, player, batch, wanted):
 @pytest.mark.parametrize("name", [*remedies.names(), TOGETHER])
 def test_a_treated_game_restores_samples_and_scores(name, tmp_path):
     recipe, kind = FITTING.get(name, ("dcgan", "images"))
-    game = assert_goes_on(tmp_path, recipe, kind, remedies=name)
+    game = assert_goes_on(tmp_path, partial(start, recipe, kind, remedies=name))
     batch = toys(kind).sample(5, torch.Generator())
     assert sample(game, 3, seed=0)[0].shape == (3, *toys(kind).spec.shape)
     assert score(game, batch.x, batch.y if game.sampler.classes else None).shape == (5,)

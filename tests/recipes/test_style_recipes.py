@@ -1,17 +1,20 @@
 """ProGAN, StyleGAN and StyleGAN2: growing through a restart, lazy regularisation, and what is refused."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from saddle.data import Images
 from saddle.data.spec import Batch, Spec
 from saddle.game import generate, gradient, latents, play, sample, score
-from saddle.game.checkpoint import restore, save, state
+from saddle.game.checkpoint import restore, save
 from saddle.networks.growing import enlarged
 from saddle.objectives import gradient_penalty, minimax_critic, r1
 from saddle.recipes import common, find
 from saddle.recipes.deep import progan, stylegan, stylegan2
 from saddle.recipes.growing import depth_at
+from small_games import assert_goes_on
 
 GROWING = {"progan": progan, "stylegan": stylegan}
 SETTINGS = {"batch": 4, "z_dim": 6, "width": 4, "widest": 8}
@@ -52,18 +55,7 @@ def test_all_networks_grow_with_the_images_seen(name):
 @pytest.mark.parametrize("rounds", [2, 5, 8])
 def test_a_restart_before_in_and_after_a_fade_changes_no_bit(name, rounds, tmp_path):
     """It goes on over the next boundary, where layers play for the first time, as if never stopped."""
-    game, draw = start(name)
-    list(play(game, draw, rounds))
-    path = save(game, tmp_path, draw.state_dict())
-    list(play(game, draw, 12))
-    straight, facts = state(game)
-    other, draw = start(name, seed=2)
-    draw.load_state_dict(restore(other, path))
-    list(play(other, draw, 12))
-    resumed, other_facts = state(other)
-    assert straight.keys() == resumed.keys()
-    assert [key for key, value in straight.items() if not torch.equal(value, resumed[key])] == []
-    assert facts == other_facts
+    assert_goes_on(tmp_path, partial(start, name), saved=rounds, ends=12)
 
 
 @pytest.mark.parametrize("name", GROWING)
@@ -197,11 +189,11 @@ def test_the_path_length_is_that_of_images_without_mixing():
     assert any(g is not None and g.any() for g in grads)
 
 
-def labelled(**settings):
+def labelled(seed=1, **settings):
     """StyleGAN2 with labels, and its data."""
     config = stylegan2.Config(**{**SETTINGS, "batch": 6, "conditional": True, **settings})
-    torch.manual_seed(1)
-    game = stylegan2.build(config, Spec(1, 16, classes=3)).seed(1)
+    torch.manual_seed(seed)
+    game = stylegan2.build(config, Spec(1, 16, classes=3)).seed(seed)
     images = torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
     return game, Images("images", images, torch.arange(40) % 3, classes=3).draw(6, seed=7)
 
@@ -237,17 +229,7 @@ def test_the_penalties_of_stylegan2_are_taken_under_the_batchs_labels():
 
 
 def test_stylegan2_with_labels_restarts_without_changing_a_bit(tmp_path):
-    game, draw = labelled(mixing=0.9)
-    list(play(game, draw, 3))
-    path = save(game, tmp_path, draw.state_dict())
-    list(play(game, draw, 3))
-    straight, _ = state(game)
-    other, draw = labelled(mixing=0.9)
-    draw.load_state_dict(restore(other, path))
-    list(play(other, draw, 3))
-    again, _ = state(other)
-    assert straight.keys() == again.keys()
-    assert all(torch.equal(straight[name], again[name]) for name in straight)
+    assert_goes_on(tmp_path, partial(labelled, mixing=0.9), saved=3, ends=6)
 
 
 @pytest.mark.parametrize("name", ["progan", "stylegan", "stylegan2"])

@@ -60,18 +60,24 @@ def assert_same(one, other):
     assert facts == other_facts
 
 
-def assert_goes_on(folder, *args, **kwargs):
-    """2 rounds, saved, and 2 more end where a game of other weights does that is brought to the saved state first.
+def assert_goes_on(folder, make, saved=2, ends=4):
+    """Played, saved and played on, a game ends where one of other weights does that is brought to what was saved.
 
-    ``start`` is given the rest. Returns the game.
+    Args:
+        folder: for the checkpoint.
+        make: a seed -> the game and draws of its data.
+        saved: rounds before the checkpoint.
+        ends: rounds in all, more than those.
+
+    Returns the game.
     """
-    game, draw = start(*args, **kwargs)
-    advance(game, draw, 2)
+    game, draw = make(seed=1)
+    advance(game, draw, saved)
     path = save(game, folder, draw.state_dict())
-    straight = advance(game, draw, 4)
-    other, draw = start(*args, **kwargs, seed=2)
+    straight = advance(game, draw, ends)
+    other, draw = make(seed=2)
     draw.load_state_dict(restore(other, path))
-    assert_same(advance(other, draw, 4), straight)
+    assert_same(advance(other, draw, ends), straight)
     return game
 
 
